@@ -237,7 +237,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                categories, quaternions, matrices stay as they are, and images, depth, events, booleans that are not
 //                named
 //   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
-//                instead of their own
+//                instead of their own, in the order of the patterns; a channel is in one of them
 //   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
 //                integers that can hold it), or {pattern: number}
 //   "masks"      true (default) | false | a list of "observed", "present", "padding"

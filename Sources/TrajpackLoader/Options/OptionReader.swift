@@ -150,6 +150,7 @@ struct OptionReader {
 
   /// Height and width of frames.
   func frameSize() throws(TrajpackError) -> [Int] {
+    guard value.array?.isEmpty == false else { throw wrong("[height, width]") }
     let size = try list { (o) throws(TrajpackError) in try o.integer(1...1 << 15) }
     guard size.count == 2 else { throw wrong("[height, width]") }
     return size

@@ -54,9 +54,19 @@ struct Layout: Sendable {
       let align =
         options.align.value(stream: item.stream, channel: name)
         ?? Self.alignOfClips(item, options, facts) ?? .auto
-      let feature = options.features.firstIndex { feature in
-        feature.patterns.contains { $0.matches(stream: item.stream, channel: name) }
+      let matching = options.features.indices.filter { number in
+        options.features[number].patterns.contains {
+          $0.matches(stream: item.stream, channel: name)
+        }
       }
+      guard matching.count < 2 else {
+        throw TrajpackError(
+          .usage, option: "features",
+          "option 'features': '\(item.path)' is in '\(options.features[matching[0]].name)' and in "
+            + "'\(options.features[matching[1]].name)', and a channel has one place: name it in one of them, and join "
+            + "what batches give where both need it")
+      }
+      let feature = matching.first
       features.append(feature)
       var channel = SelectedChannel(
         stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
@@ -225,7 +235,15 @@ struct Layout: Sendable {
         row: channel.rowBytes, slots: group.slots, length: group.length)
     }
     for (number, feature) in options.features.enumerated() {
-      let members = features.indices.filter { features[$0] == number }
+      // In the order of the patterns, and of the data set where one pattern matches several.
+      let members = feature.patterns.indices.flatMap { p in
+        features.indices.filter { i in
+          features[i] == number
+            && feature.patterns.firstIndex {
+              $0.matches(stream: channels[i].stream, channel: channels[i].channel.name)
+            } == p
+        }
+      }
       guard let first = members.first else { continue }
       let length = groups[channels[first].group].length
       var width = 0

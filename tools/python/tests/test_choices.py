@@ -123,7 +123,7 @@ def test_python_says_what_json_says() -> None:
     ({"channel": "s0/hp", "mean": {"mim": 1}}, "did you mean 'min'"), ({"and": []}, "not empty"),
     ({"channel": "s0/hp", "mean": {"min": 2, "max": 1}}, "bounds"), ({"channel": "s0/hp", "any": "x"}, "no category"),
     ({"channel": "s0/hp", "component": 1, "any": 1}, "no component 1"), ({"and": [], "or": []}, "alone"),
-    ({"channel": "s0/hp", "of": "nrom", "any": 1}, "'norm'"), (3, "object"), ({"not": {"not": []}}, "object"),
+    ({"channel": "s0/hp", "of": "nrom", "any": 1}, "'norm'"), (3, "must be a test"), ({"not": {"not": []}}, "object"),
 ])
 def test_wrong_tests_are_refused(random_archive: str, test: Any, sentence: str) -> None:
     with pytest.raises(trajpack.UsageError, match=sentence):

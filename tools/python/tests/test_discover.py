@@ -3,7 +3,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import pickle
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +45,28 @@ def test_signatures_have_every_option_by_its_name(made: str) -> None:
         assert "options" not in inspect.signature(one).parameters
 
 
+def test_type_checkers_see_the_options(tmp_path: Path) -> None:
+    (tmp_path / "user.py").write_text("""
+import trajpack
+data = trajpack.open("x")
+loader: trajpack.Loader = data.windows(length=3, channels=["a"])
+writer: trajpack.Writer = trajpack.create("x", rate=3)
+other: trajpack.Writer = trajpack.create(path="x", mode="a")
+data.windows(lenght=3)
+data.windows(length="x")
+trajpack.create("x", rte=3)
+data.statistics(chanels="x")
+""")
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports",
+                           "--cache-dir", tmp_path / "cache", "user.py"], cwd=tmp_path, capture_output=True, text=True,
+                          env={**os.environ, "MYPYPATH": str(Path(trajpack.__file__).parents[1])})
+    lines = [line for line in done.stdout.splitlines() if ": error:" in line]
+    for line, said in zip(lines, ["user.py:7: .*did you mean \"length\"", "user.py:8: .*incompatible type \"str\"",
+                                  "user.py:9: .*did you mean \"rate\"", "user.py:10: .*did you mean \"channels\""],
+                          strict=True):
+        assert re.match(said, line), line
+
+
 @pytest.mark.parametrize(("call", "sentence", "option"), [
     (lambda ds, path: ds.statistics(chanels="q"), "no option 'chanels'; did you mean 'channels'", "chanels"),
     (lambda ds, path: ds.statistics(by="tsk"), "no episode has a value 'tsk'; did you mean 'task'", None),
@@ -63,6 +89,14 @@ def test_signatures_have_every_option_by_its_name(made: str) -> None:
      r"metadata\.a\.b has a value of type object, which is neither", None),
     (lambda ds, path: trajpack.create(path / "new").episode("q", metadata={"a": float("nan")}) .append(x=1),
      "'metadata' holds a number that is not finite", "metadata"),
+    (lambda ds, path: ds.windows(length=2, num_workers=3), "no option 'num_workers'; did you mean 'threads'", None),
+    (lambda ds, path: ds.windows(delta_timestamps={"q": [0.0]}), "did you mean 'offsets'", "delta_timestamps"),
+    (lambda ds, path: ds.windows(length=2, where="task=a"), "'where' is 'task=a', but must be a dict", "where"),
+    (lambda ds, path: ds.statistics(where="task=a"), "'where' is 'task=a', but must be a dict", "where"),
+    (lambda ds, path: ds.windows(length=2, windows_where="q > 1"), "'windows_where' is 'q > 1', but must be a test",
+     "windows_where"),
+    (lambda ds, path: trajpack.open(None), "a path is a text, not NoneType", None),
+    (lambda ds, path: ds.windows(length=2, channels="frames/image", size=8), r"\[height, width\]", None),
     (lambda ds, path: trajpack.create(""), "a path is an empty text", None),
     (lambda ds, path: trajpack.open(""), "a path is an empty text", None),
 ])
@@ -101,3 +135,14 @@ def test_windows_by_number_say_what_they_are_and_go_back(made: str) -> None:
         assert repr(source).startswith(f"<trajpack.grain.WindowSource of 34 windows of {made}>\n  frames/q: float32 [4]")
         assert list(source.normalization) == ["frames/q"] and source.left_raw == []
         np.testing.assert_allclose(source.denormalize(source[20])["frames/q"], [103, 104, 105, 106], rtol=1e-6)
+
+
+def test_a_mask_fits_the_values(made: str) -> None:
+    loader = trajpack.open(made).windows(length=4, batch=3, channels=["frames/q"], normalize="standard")
+    values = loader.next()["frames/q"]
+    some = np.array([True, False, True, True])
+    back = loader.denormalize(values, "frames/q", mask=some)
+    assert back.shape == values.shape and (back[:, 1] == values[:, 1]).all() and (back[:, 0] != values[:, 0]).all()
+    for shape in ((3,), (2, 3, 4), (4, 4), (3, 4, 1)):
+        with pytest.raises(trajpack.UsageError, match="'mask' has shape .* but must have that of 'frames/q', .3, 4."):
+            loader.denormalize(values, "frames/q", mask=np.ones(shape, bool))

@@ -123,6 +123,28 @@ def test_features_are_the_channels_side_by_side(wildworld: str) -> None:
         assert {float(v) for v in b["who"].ravel()} == both
 
 
+def test_features_are_in_the_order_of_their_patterns(wildworld: str) -> None:
+    dataset = trajpack.open(wildworld)
+    apart = every(dataset, channels=["camera/pos", "camera/rot", "camera/K"], length=3, dtype="float32")
+    features = {"x": ["camera/rot", "camera/K", "camera/*"]}
+    joined = every(dataset, channels=["camera/pos", "camera/rot", "camera/K"], length=3, features=features)
+    for a, b in zip(apart, joined, strict=True):
+        np.testing.assert_array_equal(b["x"], np.concatenate(
+            [a["camera/rot"], a["camera/K"].reshape(3, -1), a["camera/pos"]], -1))
+    loader = dataset.windows(channels=["camera"], length=3, batch=2, features={"x": ["camera/rot", "camera/pos"]},
+                             normalize={"camera/pos": "standard"})
+    batch, plain = loader.next(), dataset.windows(channels=["camera"], length=3, batch=2, dtype="float32").next()
+    back = loader.denormalize(batch)["x"]
+    np.testing.assert_allclose(back, np.concatenate([plain["camera/rot"], plain["camera/pos"]], -1), rtol=1e-4)
+
+
+def test_a_channel_is_in_one_matrix(wildworld: str) -> None:
+    with pytest.raises(trajpack.UsageError, match="'camera/pos' is in 'x' and in 'y'") as said:
+        trajpack.open(wildworld).windows(length=2, features={"x": ["camera/pos"], "y": ["camera/*"]})
+    assert said.value.place.option == "features"
+
+
+
 def test_masks_may_be_left_out(wildworld: str) -> None:
     dataset = trajpack.open(wildworld)
     full = dataset.windows(length=4)

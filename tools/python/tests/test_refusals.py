@@ -40,6 +40,7 @@ def loader(arm: trajpack.Dataset, **options: Any) -> trajpack.Loader:
     (lambda d: trajpack.mixture({"lor": 1.0}), "trajpack.open\\('lor'\\)"),
     (lambda d: trajpack.mixture([d], weights=3), "'weights' is 3, but must be a list"),
     (lambda d: trajpack.Loader(None), "not of NoneType"),
+    (lambda d: loader(d, normalize_split="train"), "whose statistics 'normalize' takes, which is not given"),
     (lambda d: loader(d, features=["x"]), "'features' is \\['x'\\], but must be a dict"),
     (lambda d: loader(d, cache_dir=3), "'cache_dir' is 3, but must be a path"),
     (lambda d: loader(d, rank="a", world_size=2), "'rank' is 'a', but must be a whole number"),
@@ -68,6 +69,7 @@ def test_wrong_names_and_values(arm: trajpack.Dataset, ask: Callable[[Any], Any]
 
 @pytest.mark.parametrize(("ask", "says"), [
     (lambda one: one.seek(1.5), "'epoch' is 1.5"),
+    (lambda one: one.seek(0, one.epoch_windows + 1), "there is no place .*: an epoch has"),
     (lambda one: one.seek(2**70), "does not fit"),          # and is not epoch 0 of some bits
     (lambda one: one.set_epoch("a"), "'epoch' is 'a'"),
     (lambda one: one.order(0, 2, -1), "'epoch' is -1, but must be 0 or more"),

@@ -62,6 +62,20 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
     return rows[0] if rows else 0
 
 
+def follow(index: Any, rate: Fraction, where: str) -> None:
+    """Refuses the index of a frame whose times do not come one row of a regular clock after the other; half a row of
+    jitter is nothing."""
+    if index is None or len(index) < 2:
+        return
+    times, tick = explicit(index, where)
+    rows = (times - times[0]) * float((tick or 1) * rate)
+    off = np.flatnonzero(~(np.abs(rows - np.arange(len(rows))) < 0.5))
+    if len(off):
+        raise DataError(f"{where}: the index of the frame has times that are not one row of the clock apart, from row "
+                        f"{off[0]} on; give time=frame.index and leave 'rate' out, append what lies between gaps piece "
+                        "by piece, or reset_index(drop=True) where it means nothing")
+
+
 def explicit(times: Any, where: str) -> tuple[NDArray[Any], Fraction | None]:
     """Times as float64, or as int64 with the length of a tick where that is known (dates and durations)."""
     if hasattr(times, "tz_convert") and getattr(times, "tz", None) is not None:

@@ -76,7 +76,18 @@ def stack(values: list[Any], where: str) -> Rows:
         two = f", {shapes[0]} and {shapes[1]}" if len(shapes) > 1 else ""
         raise DataError(f"{where}: rows have different shapes{two}"
                         "; every row of a channel has one shape") from None
+    _refuse_rounding(array, values, where)
     return replace(_array(array, where), weak=weak)
+
+
+def _refuse_rounding(array: NDArray[Any], values: list[Any], where: str) -> None:
+    """Refuses whole numbers that numpy has rounded to floats, for want of a type that holds them and the others."""
+    if array.dtype.kind != "f" or not array.size or not np.abs(array).max() >= 2.0**53:
+        return
+    for one, made in zip(np.ravel(np.array(values, object)).tolist(), np.ravel(array).tolist(), strict=True):
+        if isinstance(one, int) and one != made:
+            raise DataError(f"{where}: no type of numbers holds {one} and the others beside it; give an array of the "
+                            "type that is meant")
 
 
 def _with_holes(values: list[Any], there: list[Any], where: str) -> Rows:

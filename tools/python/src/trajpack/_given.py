@@ -33,7 +33,11 @@ def grouped(values: Any, channels: Mapping[str, Any],
     if values is None:
         items = dict(channels)
     elif isinstance(values, Mapping) or _is_frame(values):
-        items = {**_members(values), **channels}
+        items = _members(values)
+        for name in channels:
+            if name in items:
+                raise UsageError(f"channel '{name}' is given twice")
+        items.update(channels)
     else:
         raise UsageError(f"rows are given by name, as a dict, a DataFrame or keywords, not {type(values).__name__}")
     if not items:
@@ -41,11 +45,14 @@ def grouped(values: Any, channels: Mapping[str, Any],
     out: dict[str, dict[str, Any]] = {}
     for key, value in items.items():
         if isinstance(value, Mapping) or _is_frame(value):
-            for name, one in _members(value).items():
-                out.setdefault(str(key), {})[str(name)] = one
+            given = [(str(key), str(name), one) for name, one in _members(value).items()]
         else:
-            stream, name = resolve(str(key))
-            out.setdefault(stream, {})[name] = value
+            given = [(*resolve(str(key)), value)]
+        for stream, name, one in given:
+            there = out.setdefault(stream, {})
+            if name in there:
+                raise UsageError(f"channel '{stream}/{name}' is given twice")
+            there[name] = one
     return out
 
 
@@ -60,11 +67,11 @@ def kept(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
-def index_of_dates(values: Any, stream: str) -> Any:
-    """The dates that are the index of a frame of pandas."""
+def index_of(values: Any, stream: str, kinds: str) -> Any:
+    """The index of a stream's frame of pandas, where it is of one of some kinds of numpy: "mM" for dates."""
     frame = values.get(stream) if isinstance(values, Mapping) else values
     index = getattr(frame, "index", None) if _is_frame(frame) else None
-    return index if type(index).__name__ in ("DatetimeIndex", "TimedeltaIndex") else None
+    return index if index is not None and getattr(index.dtype, "kind", "") in kinds else None
 
 
 def _is_frame(value: Any) -> bool:
@@ -77,4 +84,4 @@ def _members(value: Any) -> dict[str, Any]:
     return {str(name): value[name] for name in value.columns}
 
 
-__all__ = ["EntityLike", "entity", "grouped", "index_of_dates", "kept"]
+__all__ = ["EntityLike", "entity", "grouped", "index_of", "kept"]

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _clocks, _columns, _options
 from ._errors import DataError, UsageError
 from ._given import kept
+from ._words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +100,9 @@ class Lane:
             counts["time"] = len(times) if hasattr(times, "__len__") else 1
         count = next(iter(counts.values()))
         odd = next((n for n, c in counts.items() if c != count), None)
+        if self.rate is not None and np.ndim(times) == 1 and len(times) != count:
+            raise DataError(f"{self.where()}: there are {counted(count, 'row')} and {counted(len(times), 'time')}; "
+                            "give a time for each, or that of the first")
         if odd is not None:
             raise DataError(f"{self.where()}: '{next(iter(counts))}' has {count} rows and '{odd}' has {counts[odd]}; "
                             "the channels of a stream have equally many")

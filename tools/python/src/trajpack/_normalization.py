@@ -180,6 +180,10 @@ def _valid(batch: Mapping[str, Any], outputs: Mapping[str, Output], name: str) -
 
 
 def _apply(values: Any, shift: NDArray[np.float64], scale: NDArray[np.float64], mask: Any, name: str) -> Any:
+    if mask is not None:
+        shape, own = np.shape(mask), tuple(values.shape)
+        if len(shape) > len(own) or any(m not in (1, n) for m, n in zip(shape[::-1], own[::-1], strict=False)):
+            raise UsageError(f"'mask' has shape {list(shape)}, but must have that of '{name}', {list(own)}")
     kind = type(values).__module__.partition(".")[0]
     if kind == "torch":
         import torch

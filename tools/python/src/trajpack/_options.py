@@ -132,6 +132,14 @@ def episodes(value: Any) -> Any:
     return out
 
 
+def where(value: Any) -> Any:
+    """Conditions on the values of recordings."""
+    if value is not None and not isinstance(value, Mapping):
+        raise UsageError(f"option 'where' is {value!r}, but must be a dict such as {{'label': 'run', 'theta': "
+                         "{'min': 0.5}}", option="where")
+    return value
+
+
 def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:
     """A whole number from ``least`` to below ``end``."""
     try:
@@ -162,6 +170,12 @@ def members(value: Any, name: str) -> dict[str, Any]:
     return {str(key): one for key, one in value.items()}
 
 
+#: What options are called elsewhere.
+_ELSEWHERE = {"num_workers": "threads", "seq_len": "length", "sequence_length": "length", "horizon": "length",
+              "n_obs_steps": "past", "columns": "channels", "keys": "channels", "delta_timestamps": "offsets",
+              "fps": "rate", "batchsize": "batch"}
+
+
 def named(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, which refuses options that it does not have with the nearest that it has."""
     parameters = inspect.signature(function).parameters.values()
@@ -172,7 +186,9 @@ def named(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*arguments: P.args, **given: P.kwargs) -> R:
         for name in given:
             if name not in known:
-                raise UsageError(f"there is no option '{name}'{nearest(name, options)}", option=name)
+                meant = _ELSEWHERE.get(name)
+                hint = f"; did you mean '{meant}'?" if meant in options else nearest(name, options)
+                raise UsageError(f"there is no option '{name}'{hint}", option=name)
         return function(*arguments, **given)
 
     return checked
@@ -198,7 +214,7 @@ def method_like(source: Callable[Concatenate[Any, Any, P], object]
     return with_options_of(source)
 
 
-def maker_of(source: Callable[Concatenate[Any, P], object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+def maker_of(source: Callable[P, R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
     """:func:`with_options_of`, for type checkers too: a function that takes all that a class does."""
     return with_options_of(source)
 

@@ -11,6 +11,7 @@ import numpy as np
 from . import _bindings, _ffi, _options, _ranks
 from ._errors import UsageError
 from ._weights import Weighed, members, state_of
+from ._words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,6 +106,8 @@ class Places(Weighed, ABC):
         epoch, position = _options.whole(epoch, "epoch"), _options.whole(position, "position")
         if epoch < 0 or position < 0:
             raise UsageError(f"there is no place {position} of epoch {epoch}; both are counted from 0")
+        if position > self.epoch_windows:
+            raise UsageError(f"there is no place {position}: an epoch has {counted(self.epoch_windows, 'window')}")
         with self._lock:
             self._idle()
             self._seek(epoch, position)

@@ -65,7 +65,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             bounds = [0 if rows[0] is None else rows[0], rows[1]]
         options = _options.encode({
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "split": split,
-            "scheme": scheme, "fold": fold, "episodes": _options.episodes(episodes), "where": where,
+            "scheme": scheme, "fold": fold, "episodes": _options.episodes(episodes), "where": _options.where(where),
             "rows": bounds, "reference": reference,
             "axes": axes, "by": by, "quantiles": quantiles, "threads": threads,
             "save": save})

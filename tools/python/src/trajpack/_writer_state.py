@@ -17,6 +17,8 @@ class WriterState(Protocol):
     """The writer of a recording: see :class:`trajpack.Writer`."""
 
     path: str
+    #: The process that opened it.
+    _process: int
     #: Held while the library's writer is used.
     _lock: threading.RLock
     #: The channels of each stream; empty until there is a schema.

@@ -48,6 +48,7 @@ class Dataset:
 
     def __init__(self, path: str | os.PathLike[str], media: str | os.PathLike[str] | None = None, *,
                  allow_outside: bool = False) -> None:
+        _ffi.path_bytes(path)                                  # refuses what is no path
         self._open(os.fspath(path))
         #: Where linked videos lie, and whether links there may lead out of it.
         self.media: str | None = None if media is None else os.fspath(media)

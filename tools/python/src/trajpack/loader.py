@@ -86,7 +86,8 @@ class Loader(Clipped, Normalized):
         matrices stay as they are, and images, depth, events, booleans that are not named: ``left_raw`` lists them.
         :meth:`denormalize` is the inverse.
     features
-        ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own.
+        ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own, in the
+        order of the patterns (``outputs[name].channels``). A channel is in one of them.
     fill
         The number in place of what was not observed: of NaN in floats, of the smallest integer in integers that can
         hold it; or ``{pattern: number}``. A ``dtype`` of integers that cannot say what is missing needs it.
@@ -146,9 +147,10 @@ class Loader(Clipped, Normalized):
     windows_where
         A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
         ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
-        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. All windows are looked at once, by
-        all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
-        data sets from 64 MiB on). ``choices`` tells how many it left.
+        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. What counts are rows of the channel's
+        own stream within the window's time; a label that a log holds from before is none. All windows are looked at
+        once, by all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack``
+        for data sets from 64 MiB on). ``choices`` tells how many it left.
     window_weights
         Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
         (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
@@ -265,6 +267,9 @@ class Loader(Clipped, Normalized):
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         place = _ranks.given(rank, world_size)
+        if normalize_split is not None and normalize is None:
+            raise UsageError("'normalize_split' says whose statistics 'normalize' takes, which is not given",
+                             option="normalize_split")
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
         weighed = _weights.arrays_of(chances, len(members))
@@ -282,7 +287,7 @@ class Loader(Clipped, Normalized):
             "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
             "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
-            "fold": fold, "episodes": _options.episodes(episodes), "where": where,
+            "fold": fold, "episodes": _options.episodes(episodes), "where": _options.where(where),
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,

@@ -1,7 +1,7 @@
 """Tests and weights of windows, written as Python: ``(abs(channel("state/speed")) > 0.1).any()``."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import _options
@@ -9,7 +9,8 @@ from ._errors import UsageError
 
 
 def channel(name: str) -> Values:
-    """The values of a channel, ``stream/channel``, to say which windows are wanted or how often.
+    """The values of a channel, ``stream/channel``, to say which windows are wanted or how often: those of the stream's
+    own rows that lie within the window's time. What a log holds from before is no row.
 
     >>> moving = channel("state/velocity").norm().mean() > 0.1
     >>> alive = (channel("npc/hp") > 0).any() & ~(channel("state/mode") == "menu").last()
@@ -339,7 +340,11 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, Test) and name == "window_weights":
         raise UsageError("option 'window_weights' is a number, channel(name).mean(), not a test; a test belongs to "
                          "'windows_where'")
-    return value.json if isinstance(value, (Test, Number, Value)) else value
+    out = value.json if isinstance(value, (Test, Number, Value)) else value
+    if name == "windows_where" and out is not None and not isinstance(out, Mapping):
+        raise UsageError(f"option 'windows_where' is {value!r}, but must be a test such as "
+                         "(trajpack.channel('state/speed') > 0.1).any(), or its JSON as a dict", option=name)
+    return out
 
 
 __all__ = ["Comparison", "Number", "Test", "Value", "Values", "channel", "value"]

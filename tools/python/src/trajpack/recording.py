@@ -1,7 +1,9 @@
 """One episode as it is recorded: rows that come one by one or in pieces, until it is committed."""
 from __future__ import annotations
 
+import os
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _declare, _frames, _given
+from . import _clocks, _declare, _frames, _given
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
@@ -94,11 +96,18 @@ class Recording:
             self._usable()
             who = self._who(entity)
             placed = []
-            for stream, given in _given.grouped(values, channels, self._resolve).items():
+            streams = _given.grouped(values, channels, self._resolve)
+            for stream in time if isinstance(time, Mapping) else ():
+                if stream not in streams:
+                    raise UsageError(f"episode '{self.id}': times of '{stream}' are given, and no rows"
+                                     f"{nearest(stream, streams)}", option="time")
+            for stream, given in streams.items():
                 lane = self._lane(stream, who, given)
                 own = time.get(stream) if isinstance(time, Mapping) else time
                 if own is None and lane.rate is None:
-                    own = given.get("time", _given.index_of_dates(values, stream))
+                    own = given.get("time", _given.index_of(values, stream, "mM"))
+                elif own is None and lane.rate is not None:
+                    _clocks.follow(_given.index_of(values, stream, "mMf"), lane.rate, lane.where())
                 at = lane.place(own, row, given, self._start, needs=who is not None and not lane.fresh)
                 placed.append((lane, lane.piece(given, own, at), at))
             for lane, piece, at in placed:
@@ -308,6 +317,13 @@ class Recording:
                 self.commit()
             finally:
                 self.abandon()
+
+    def __del__(self) -> None:
+        # Nobody has it any more, so that nobody can commit it.
+        if getattr(self, "_state", "") == "open" and self._rows and self._writer._process == os.getpid():
+            warnings.warn(f"episode '{self.id}' was neither committed nor abandoned, and is lost "
+                          f"with its {counted(self._rows, 'row')}: commit it, or record it in a 'with' block",
+                          stacklevel=2)
 
     def __repr__(self) -> str:
         return printable(f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>")
