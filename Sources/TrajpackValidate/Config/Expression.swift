@@ -9,11 +9,15 @@ import TrajpackFormat
 struct Expression: Sendable {
   indirect enum Node: Sendable {
     case number(Double)
+    /// A number that was written without a fraction.
+    case whole(Int64)
     case channel(Int)
     case change(Int)
     case unary(Unary, Node)
     case binary(Binary, Node, Node)
   }
+  /// Gives a channel's value, by its number, of the row itself or of the one `before`.
+  typealias Reading<Value> = (_ reference: Int, _ before: Int) -> Value
   enum Unary: Sendable { case minus, not, abs }
   enum Binary: String, Sendable {
     case add = "+"
@@ -62,58 +66,13 @@ struct Expression: Sendable {
   }
 
   var stream: String { references[0].stream }
-
-  /// Its value for a row and an element: 0 for false, NaN where it is not known.
-  func value(
-    _ node: Node, _ read: (_ reference: Int, _ before: Int) -> Double
-  ) -> Double {
-    switch node {
-    case .number(let x): return x
-    case .channel(let number): return read(number, 0)
-    case .change(let number): return read(number, 0) - read(number, 1)
-    case .unary(let how, let inner):
-      let x = value(inner, read)
-      switch how {
-      case .minus: return -x
-      case .abs: return x.magnitude
-      case .not: return x.isNaN ? x : x == 0 ? 1 : 0
-      }
-    case .binary(let how, let left, let right):
-      let a = value(left, read)
-      let b = value(right, read)
-      switch how {
-      // What decides is known even where the other is not.
-      case .and: return a == 0 || b == 0 ? 0 : a.isNaN || b.isNaN ? .nan : 1
-      case .or: return Self.holds(a) || Self.holds(b) ? 1 : a.isNaN || b.isNaN ? .nan : 0
-      case .add: return a + b
-      case .subtract: return a - b
-      case .multiply: return a * b
-      case .divide: return a / b
-      case .min: return a.isNaN || b.isNaN ? .nan : Swift.min(a, b)
-      case .max: return a.isNaN || b.isNaN ? .nan : Swift.max(a, b)
-      default: break
-      }
-      if a.isNaN || b.isNaN { return .nan }
-      let holds: Bool
-      switch how {
-      case .less: holds = a < b
-      case .atMost: holds = a <= b
-      case .more: holds = a > b
-      case .atLeast: holds = a >= b
-      case .equal: holds = a == b
-      default: holds = a != b
-      }
-      return holds ? 1 : 0
-    }
-  }
-
-  private static func holds(_ x: Double) -> Bool { !x.isNaN && x != 0 }
 }
 
 /// Reads expressions, by descent: or, and, not, comparisons, sums, products, signs.
 private struct ExpressionParser {
   private enum Token: Equatable {
     case number(Double)
+    case whole(Int64)
     case name(String)
     case path(String)
     case sign(String)
@@ -160,7 +119,7 @@ private struct ExpressionParser {
           failure = "'\(word)' is no number"
           return
         }
-        tokens.append(.number(number))
+        tokens.append(Int64(word).map { .whole($0) } ?? .number(number))
         i = end
       } else if isWord(s) {
         var end = i
@@ -194,6 +153,7 @@ private struct ExpressionParser {
     let found: String
     switch at < tokens.count ? tokens[at] : nil {
     case .number(let x): found = "\(x)"
+    case .whole(let x): found = "\(x)"
     case .name(let name), .path(let name): found = "'\(name)'"
     case .sign(let sign): found = "'\(sign)'"
     case nil: found = "the end"
@@ -297,6 +257,9 @@ private struct ExpressionParser {
     case .number(let x):
       at += 1
       return .number(x)
+    case .whole(let x):
+      at += 1
+      return .whole(x)
     case .path(let path):
       at += 1
       return .channel(try reference(path))
@@ -342,7 +305,7 @@ private struct ExpressionParser {
     var reference = Expression.Reference(
       stream: String(path[..<slash]), channel: String(path[path.index(after: slash)...]))
     if take("[") {
-      guard at < tokens.count, case .number(let x) = tokens[at], let element = Int(exactly: x),
+      guard at < tokens.count, case .whole(let x) = tokens[at], let element = Int(exactly: x),
         element >= 0
       else { throw wrong("the number of an element") }
       at += 1

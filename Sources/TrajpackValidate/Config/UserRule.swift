@@ -5,7 +5,7 @@ public struct UserRule: Sendable {
   /// What it asks of the data.
   enum Condition: Sendable {
     case expression(Expression)
-    case range(String, low: Double?, high: Double?)
+    case range(String, low: Limit?, high: Limit?)
     case units(String, String)
     case monotonic(String, isRising: Bool, isStrict: Bool)
     case required([String])
@@ -13,6 +13,22 @@ public struct UserRule: Sendable {
     case rows(String, least: Int?, most: Int?)
     /// A function that Python runs.
     case python(String)
+  }
+
+  /// A number that values are compared with.
+  struct Limit: Sendable {
+    var value: Double
+    /// It, where it was written as a whole number: a float64 does not tell all of 64 bits apart.
+    var whole: Int64?
+
+    func isAbove(_ other: Limit) -> Bool {
+      if let whole, let most = other.whole { whole > most } else { value > other.value }
+    }
+
+    // As a float64 is written, as long as it is one: baselines know findings by it.
+    var text: String {
+      whole.map { Int64(exactly: value) == $0 ? "\(value)" : "\($0)" } ?? "\(value)"
+    }
   }
 
   var id: String
@@ -27,15 +43,9 @@ public struct UserRule: Sendable {
     let check: Rule.Check
     switch condition {
     case .expression(let expression):
-      check = .track { ExpressionCheck($0, expression) }
+      check = .track { MissingElement($0, expression) ?? ExpressionCheck($0, expression) }
     case .range(let pattern, let low, let high):
-      check = .track {
-        ColumnCheck($0, pattern, what) { facts in
-          facts.minimum < low ?? -.infinity || facts.maximum > high ?? .infinity
-        } isBad: { here in
-          here < low ?? -.infinity || here > high ?? .infinity
-        }
-      }
+      check = .track { RangeCheck($0, pattern, what, low, high) }
     case .monotonic(let pattern, let isRising, let isStrict):
       check = .track { OrderCheck($0, pattern, what, isRising: isRising, isStrict: isStrict) }
     case .units(let pattern, let units):
@@ -75,7 +85,7 @@ public struct UserRule: Sendable {
     switch condition {
     case .expression(let expression): return "not '\(expression.text)'"
     case .range(_, let low, let high):
-      return "outside \(low.map(\.description) ?? "...") to \(high.map(\.description) ?? "...")"
+      return "outside \(low.map(\.text) ?? "...") to \(high.map(\.text) ?? "...")"
     case .units(_, let units): return "not in '\(units)'"
     case .monotonic(_, let isRising, let isStrict):
       return isRising
@@ -95,6 +105,10 @@ private final class ExpressionCheck: TrackCheck {
   private let expression: Expression
   private let columns: [TrackContext.Columns]
   private let elements: Int
+  /// Which references are of whole numbers of 64 bits.
+  private let isWhole: [Bool]
+  /// The last whole numbers of each element and reference.
+  private var last: [Int64?]
   private var spots = Spots()
 
   init?(_ track: TrackContext, _ expression: Expression) {
@@ -115,6 +129,8 @@ private final class ExpressionCheck: TrackCheck {
     self.expression = expression
     self.columns = columns
     self.elements = elements
+    isWhole = columns.map { track.stream.channels[$0.channel].type == .int64 }
+    last = Array(repeating: nil, count: elements * columns.count)
   }
 
   func add(_ run: TrackRun) {
@@ -122,13 +138,37 @@ private final class ExpressionCheck: TrackCheck {
       let values = zip(columns, expression.references).map { columns, reference in
         run.column(columns, reference.element ?? (columns.count > 1 ? element : 0))
       }
+      let whole: Expression.Reading<Int64?>? =
+        isWhole.contains(true)
+        ? { number, row in
+          row < 0
+            ? self.last[element * self.columns.count + number]
+            : self.whole(run, number, element, row, values[number])
+        } : nil
       for row in 0..<run.count {
-        let truth = expression.value(expression.root) { number, before in
-          row - before >= -run.carry ? values[number][row - before] : .nan
-        }
+        let truth = expression.value(
+          expression.root,
+          { number, before in row - before >= -run.carry ? values[number][row - before] : .nan },
+          whole.map { read in { number, before in read(number, row - before) } })
         if truth == 0 { spots.add(run.first + row, values[0][row]) }
       }
+      if let whole {
+        for number in columns.indices {
+          last[element * columns.count + number] = whole(number, run.count - 1)
+        }
+      }
     }
+  }
+
+  /// A value of 64 bits; `nil` where it was not observed, or is another type's.
+  private func whole(
+    _ run: TrackRun, _ number: Int, _ element: Int, _ row: Int, _ values: UnsafePointer<Double>
+  ) -> Int64? {
+    guard isWhole[number], !values[row].isNaN else { return nil }
+    let columns = columns[number]
+    return run.integer(
+      columns.channel,
+      expression.references[number].element ?? (columns.count > 1 ? element : 0), row: row)
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
@@ -136,18 +176,43 @@ private final class ExpressionCheck: TrackCheck {
   }
 }
 
-/// A condition on each value of some channels.
-private final class ColumnCheck: TrackCheck {
+/// Says that an expression names an element that a vector does not have.
+private final class MissingElement: TrackCheck {
+  private let track: TrackContext
+  private let what: String
+
+  init?(_ track: TrackContext, _ expression: Expression) {
+    guard track.stream.name == expression.stream else { return nil }
+    for reference in expression.references {
+      guard let element = reference.element, let found = track.columns(named: reference.channel),
+        element >= found.elements
+      else { continue }
+      let name = "\(reference.stream)/\(reference.channel)"
+      what =
+        "there is no '\(name)[\(element)]': '\(name)' has "
+        + (found.elements == 1
+          ? "1 element, which is number 0"
+          : "\(found.elements) elements, which are numbers 0 to \(found.elements - 1)")
+      self.track = track
+      return
+    }
+    return nil
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) { hits.add(what, track) }
+}
+
+/// Limits of each value of some channels.
+private final class RangeCheck: TrackCheck {
   private let track: TrackContext
   private let columns: [TrackContext.Columns]
   private let what: String
-  private let isSuspect: (ColumnFacts) -> Bool
-  private let isBad: (Double) -> Bool
+  private let (low, high): (UserRule.Limit?, UserRule.Limit?)
   private var spots: [Spots]
 
   init?(
-    _ track: TrackContext, _ pattern: String, _ what: String,
-    _ isSuspect: @escaping (ColumnFacts) -> Bool, isBad: @escaping (Double) -> Bool
+    _ track: TrackContext, _ pattern: String, _ what: String, _ low: UserRule.Limit?,
+    _ high: UserRule.Limit?
   ) {
     let wanted = Pattern(pattern)
     columns = track.columns.filter {
@@ -156,24 +221,39 @@ private final class ColumnCheck: TrackCheck {
     guard !columns.isEmpty else { return nil }
     self.track = track
     self.what = what
-    self.isSuspect = isSuspect
-    self.isBad = isBad
+    (self.low, self.high) = (low, high)
     spots = Array(repeating: Spots(), count: columns.count)
   }
 
   func add(_ run: TrackRun) {
+    let (least, most) = (low?.value ?? -.infinity, high?.value ?? .infinity)
     for (i, columns) in columns.enumerated() {
+      let isWhole = track.stream.channels[columns.channel].type == .int64 && !columns.isField
       for element in 0..<columns.count {
-        var facts = ColumnFacts()
-        facts.add(run.facts[columns.first + element])
-        guard isSuspect(facts) else { continue }
+        let facts = run.facts[columns.first + element]
+        // A whole number beyond a limit may be the same float64.
+        guard
+          facts.minimum < least || facts.maximum > most
+            || isWhole && (facts.minimum == least || facts.maximum == most)
+        else { continue }
         let column = run.column(columns, element)
         let width = columns.isField ? columns.elements : 1
-        for at in 0..<run.length(columns) {
-          if isBad(column[at]) { spots[i].add(run.first + at / width, column[at]) }
+        for at in 0..<run.length(columns) where !column[at].isNaN {
+          let whole = isWhole ? run.integer(columns.channel, element, row: at) : nil
+          if isBad(column[at], whole) { spots[i].add(run.first + at / width, column[at]) }
         }
       }
     }
+  }
+
+  private func isBad(_ value: Double, _ whole: Int64?) -> Bool {
+    let isLow = low.map { limit in
+      if let whole, let least = limit.whole { whole < least } else { value < limit.value }
+    }
+    let isHigh = high.map { limit in
+      if let whole, let most = limit.whole { whole > most } else { value > limit.value }
+    }
+    return isLow == true || isHigh == true
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {

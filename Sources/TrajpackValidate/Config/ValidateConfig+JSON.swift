@@ -99,6 +99,12 @@ struct ConfigReader {
     guard let number = member.double else { throw wrong("'\(name)' as a number") }
     return number
   }
+
+  func limit(_ name: String) throws(TrajpackError) -> UserRule.Limit? {
+    guard let number = try number(name) else { return nil }
+    if case .int(let whole)? = value[name] { return .init(value: number, whole: whole) }
+    return .init(value: number)
+  }
 }
 
 extension UserRule {
@@ -156,8 +162,10 @@ extension UserRule {
           try Expression(try reader.text("expression") ?? "")
         })
     case "min", "max":
-      let (low, high) = (try reader.number("min"), try reader.number("max"))
-      if let low, let high, low > high { throw reader.wrong("'min' at most 'max'") }
+      let (low, high) = (try reader.limit("min"), try reader.limit("max"))
+      if let low, let high, low.isAbove(high) {
+        throw reader.wrong("'min' at most 'max'")
+      }
       return .range(try pattern("channel"), low: low, high: high)
     case "units": return .units(try pattern("channel"), try reader.text("units") ?? "")
     case "monotonic":

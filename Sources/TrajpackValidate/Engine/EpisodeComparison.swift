@@ -162,8 +162,12 @@ final class EpisodeComparison {
   /// Episodes that share windows, or rounded windows if `near`, with an earlier one of another split: a quarter of their hashes,
   /// and at least 4, or 8 of rounded windows.
   ///
-  /// - Parameter known: A bit of each episode: those that were told already are not told again. Those that are found are added.
-  func sharing(near: Bool, except known: inout [UInt64]) throws(TrajpackError) -> Matches {
+  /// - Parameters:
+  ///   - known: A bit of each episode: those that were told already are not told again. Those that are found are added.
+  ///   - ignored: Hashes that say nothing.
+  func sharing(
+    near: Bool, except known: inout [UInt64], ignoring ignored: Set<UInt64> = []
+  ) throws(TrajpackError) -> Matches {
     var found = Matches()
     guard splits.count > 2 else { return found }
     var first: (key: UInt64, value: UInt64)?
@@ -173,7 +177,8 @@ final class EpisodeComparison {
         return
       }
       let (own, other) = (Self.parts(record.value), Self.parts(value))
-      guard own.split != other.split, known[own.episode / 64] >> UInt64(own.episode % 64) & 1 == 0
+      guard own.split != other.split, !ignored.contains(record.key),
+        known[own.episode / 64] >> UInt64(own.episode % 64) & 1 == 0
       else { return }
       try pairs.add(UInt64(own.episode) << 32 | UInt64(other.episode), UInt64(own.hashes))
     }

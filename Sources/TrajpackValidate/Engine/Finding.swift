@@ -56,28 +56,90 @@ public struct Finding: Sendable {
   }
 }
 
-/// The first places of a fault in a track, and how often it is there. Neighbouring rows are one place.
+/// The first places of a fault in a track, and in how many rows it is. Neighbouring rows are one place, and a row in which several
+/// columns have the fault is one row. Columns of a run may be added one after the other.
 struct Spots {
+  /// Rows.
   private(set) var count = 0
+  /// Values: a row with the fault in several columns counts as often.
+  private(set) var values = 0
+  /// In the order of rows.
   private(set) var places: [(rows: Range<Int>, values: [Double])] = []
+  /// A bit of each of the last rows up to ``last``, by its place in a ring, which grows with the rows that lie apart.
+  private var seen: [UInt64] = []
+  private var first = -1
+  private var last = -1
+
+  /// The most rows of the ring. A run has fewer: its columns go back by less.
+  private static let mostRows = 1 << 15
 
   var isEmpty: Bool { count == 0 }
 
   mutating func add(_ row: Int, _ value: Double) {
+    values += 1
+    guard isNew(row) else { return }
     count += 1
-    if let last = places.indices.last {
-      if places[last].rows.contains(row) { return }
-      if places[last].rows.upperBound == row {
-        places[last].rows = places[last].rows.lowerBound..<row + 1
-        if places[last].values.count < Finding.mostPlaces { places[last].values.append(value) }
-        return
-      }
+    if let last = places.indices.last, places.count == Finding.mostPlaces,
+      row > places[last].rows.upperBound
+    {
+      return
     }
-    if places.count < Finding.mostPlaces { places.append((row..<row + 1, [value])) }
+    let next = places.firstIndex { $0.rows.lowerBound > row } ?? places.count
+    let touchesBefore = next > 0 && places[next - 1].rows.upperBound == row
+    let touchesNext = next < places.count && places[next].rows.lowerBound == row + 1
+    if touchesBefore {
+      let end = touchesNext ? places[next].rows.upperBound : row + 1
+      places[next - 1].rows = places[next - 1].rows.lowerBound..<end
+      let more = touchesNext ? [value] + places[next].values : [value]
+      let room = Finding.mostPlaces - places[next - 1].values.count
+      places[next - 1].values += more.prefix(max(room, 0))
+      if touchesNext { places.remove(at: next) }
+    } else if touchesNext {
+      places[next].rows = row..<places[next].rows.upperBound
+      places[next].values = Array(([value] + places[next].values).prefix(Finding.mostPlaces))
+    } else {
+      places.insert((row..<row + 1, [value]), at: next)
+      if places.count > Finding.mostPlaces { places.removeLast() }
+    }
+  }
+
+  /// Whether a row was not added before; notes it.
+  private mutating func isNew(_ row: Int) -> Bool {
+    if seen.isEmpty {
+      seen = [0]
+      (first, last) = (row, row)
+    }
+    first = min(first, row)
+    while seen.count * 64 < Self.mostRows, max(last, row) - first >= seen.count * 64 { widen() }
+    if row - last >= Self.mostRows {
+      seen = Array(repeating: 0, count: seen.count)
+      last = row
+    }
+    let size = seen.count * 64
+    while last < row {
+      last += 1
+      seen[last % size / 64] &= ~(1 << UInt64(last % 64))
+    }
+    let (at, bit) = (row % size / 64, UInt64(1) << UInt64(row % 64))
+    guard seen[at] & bit == 0 else { return false }
+    seen[at] |= bit
+    return true
+  }
+
+  /// Doubles the ring.
+  private mutating func widen() {
+    let size = seen.count * 64
+    var wider = Array(repeating: UInt64(0), count: 2 * seen.count)
+    for row in max(last - size + 1, 0)...last
+    where seen[row % size / 64] >> UInt64(row % 64) & 1 == 1 {
+      wider[row % (2 * size) / 64] |= 1 << UInt64(row % 64)
+    }
+    seen = wider
   }
 
   mutating func add(_ rows: Range<Int>, _ values: [Double]) {
     count += rows.count
+    self.values += rows.count
     if places.count < Finding.mostPlaces { places.append((rows, values)) }
   }
 }

@@ -10,6 +10,8 @@ final class Quantity: Sendable {
   let isPosition: Bool
   /// Whether it has quaternions: by its kind, or four numbers whose name says so.
   let isQuaternion: Bool
+  /// Whether it has whole numbers of which nothing says whether they are measured: the writer of Python takes arrays of integers for labels.
+  let isCount: Bool
 
   init(_ channel: Channel, _ columns: TrackContext.Columns) {
     (self.channel, self.columns) = (channel, columns)
@@ -22,6 +24,9 @@ final class Quantity: Sendable {
         && words.contains {
           ["pos", "position", "xyz", "eef", "location", "translation"].contains($0)
         }
+    isCount =
+      channel.kind == .label && channel.categories == nil
+      && channel.type.range != nil && channel.type != .bool
     isQuaternion =
       channel.kind == .quaternion && channel.shape.last == 4
       || isPlain && channel.shape.last == 4 && words.contains { $0 == "quat" || $0 == "quaternion" }
@@ -81,6 +86,10 @@ final class TrackContext {
   let timeChannel: Int?
   /// The channels whose values mean something on a scale, with their columns; not the times.
   let quantities: [Quantity]
+  /// These, and whole numbers that may be measured: see ``Quantity/isCount``.
+  private(set) lazy var numbers: [Quantity] =
+    timeChannel == nil
+    ? layout.measurable : layout.measurable.filter { $0.columns.channel != timeChannel }
 
   /// The stream of its rows.
   var stream: TrajpackFormat.Stream { _read { yield layout.stream } }
@@ -113,6 +122,8 @@ final class TrackContext {
     let blocks: [Int]
     /// Those whose values mean something on a scale.
     fileprivate let measures: [Quantity]
+    /// Those, and whole numbers that may be measured.
+    fileprivate let measurable: [Quantity]
     /// All of them.
     let all: [Quantity]
 
@@ -142,12 +153,15 @@ final class TrackContext {
       (groups, groupOfColumns) = Self.groups(of: columns)
       blocks = schema.rowBlocks(of: number)
       all = columns.map { Quantity(stream.channels[$0.channel], $0) }
-      measures = all.filter {
-        switch $0.channel.kind {
-        case .scalar, .position, .direction, .quaternion, .angle, .matrix, .intrinsics:
-          return $0.channel.type != .bool
-        default: return false
-        }
+      measures = all.filter(Self.isMeasure)
+      measurable = all.filter { $0.isCount || Self.isMeasure($0) }
+    }
+
+    private static func isMeasure(_ item: Quantity) -> Bool {
+      switch item.channel.kind {
+      case .scalar, .position, .direction, .quaternion, .angle, .matrix, .intrinsics:
+        return item.channel.type != .bool
+      default: return false
       }
     }
 

@@ -86,6 +86,19 @@ struct TrackSketch: OptionSet, Sendable {
       && words.contains { $0 == value || Double(Float($0)) == value }
   }
 
+  /// Whether a step goes through the end of a turn: from 359.9 to 0.1, in a column that stays within a turn in degrees or radians. A
+  /// source that says no kinds has headings as plain numbers.
+  static func isTurn(step: Double, minimum: Double, maximum: Double) -> Bool {
+    for turn in [360, 2 * Double.pi] {
+      // Values of float32 lie a little beyond the end.
+      let whole = turn * (1 + 1e-6)
+      guard step > 0.9 * turn, step <= whole else { continue }
+      if minimum >= 0, maximum <= whole { return true }
+      if minimum >= -whole / 2, maximum <= whole / 2 { return true }
+    }
+    return false
+  }
+
   private static func isNarrow(_ facts: tp_column_facts) -> Bool {
     let largest = max(facts.maximum, -facts.minimum)
     guard facts.finite > 0, facts.infinite == 0, largest > 0 else { return false }

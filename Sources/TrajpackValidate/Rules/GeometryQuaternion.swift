@@ -70,7 +70,7 @@ private final class QuaternionCheck: TrackCheck {
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
       if item.channel.kind != .quaternion,
-        spots[i].count * 10 > track.rows * (item.columns.count / 4)
+        spots[i].values * 10 > track.rows * (item.columns.count / 4)
       {
         continue
       }

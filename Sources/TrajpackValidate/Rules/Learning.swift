@@ -23,7 +23,7 @@ extension Rule {
       reported where a quarter of an episode's 32 hashes of a kind (at least 4, of rounded windows 8) are those of an episode of another split, so that a stretch which is less than \
       about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns and its hash comes once in the recording: a copy stored as float32, or \
       with noise of a ten-thousandth of the signal's deviation, is found; one that is smooth without extremes, repeats itself, is in another unit or at another rate, or has noise of a thousandth, mostly is not. \
-      Rows are taken as the shards have \
+      A stream of which two thirds of the episodes and more share windows is a reference that all follow, and does not count as long as another stream is none. Rows are taken as the shards have \
       them. Splits are those of the split scheme that counts (or --scheme), else the episodes' own; episodes that a scheme cuts are not compared.
       """,
     remedy: "Split by recordings before they are cut into windows ('trajpack split').",
@@ -56,11 +56,13 @@ extension Rule {
 private final class DuplicateCheck: DatasetCheck {
   private let leakage: Bool
   private let comparison = EpisodeComparison()
+  private var references = StreamReferences()
 
   init(leakage: Bool) { self.leakage = leakage }
 
   func add(_ episode: EpisodeFacts) throws(TrajpackError) {
     guard !leakage || !episode.about.split.isEmpty else { return }
+    if leakage { references.add(episode) }
     try comparison.add(
       episode.place(), split: episode.about.split, digest: Self.digest(episode),
       hashes: leakage ? episode.tracks.flatMap(\.windows) : [],
@@ -116,7 +118,8 @@ private final class DuplicateCheck: DatasetCheck {
     }
     guard leakage else { return }
     for near in [false, true] {
-      let shared = try comparison.sharing(near: near, except: &known)
+      let shared = try comparison.sharing(
+        near: near, except: &known, ignoring: references.hashes(near: near))
       guard shared.count > 0 else { continue }
       hits.add(
         "episodes of two splits share \(near ? "windows that are nearly equal" : "windows")",

@@ -10,7 +10,8 @@ extension Rule {
     example: """
       The offset of a force sensor that grows from recording to recording. The means of episodes are ranked in the order of the dataset: reported where their rank \
       correlation with it is beyond 0.95 in 20 episodes or more, and the means of the first and the last quarter lie further apart than twice what the channel covers \
-      within an episode; of scalar channels that are no whole numbers.
+      within an episode; of scalar channels that are no whole numbers, and of each number of a vector of up to 64. Positions and quaternions by their names are not looked at, nor is what only rises or only \
+      falls within nine of ten episodes: a clock, or a way that was gone.
       """,
     remedy:
       "Take the offset off in each recording, or split so that each part has early and late ones.",
@@ -20,11 +21,13 @@ extension Rule {
 
 private final class DriftCheck: DatasetCheck {
   private struct Known {
-    /// Of every `stride`-th episode: its mean, and what the channel covers in it.
+    /// Of every `stride`-th episode: its mean, and what the column covers in it.
     var means: [Double] = []
     var spans: [Double] = []
     var stride = 1
     var seen = 0
+    /// Episodes in which it goes one way only.
+    var oneWay = 0
     var place: Place?
 
     mutating func add(_ found: ColumnFacts) {
@@ -33,49 +36,88 @@ private final class DriftCheck: DatasetCheck {
         spans.append(found.maximum - found.minimum)
       }
       seen += 1
+      // The way is as long as from the least to the largest value, as far as a float32 can tell.
+      let range = found.maximum - found.minimum
+      if range > 0, found.stepSum <= range * (1 + 0x1p-12) { oneWay += 1 }
       guard means.count == DriftCheck.mostMeans else { return }
       means = Swift.stride(from: 0, to: means.count, by: 2).map { means[$0] }
       spans = Swift.stride(from: 0, to: spans.count, by: 2).map { spans[$0] }
       stride *= 2
     }
   }
-  fileprivate static let mostMeans = 512
-  private static let mostChannels = 2048
-  private let known = ChannelTable<Known>(most: mostChannels)
+  fileprivate static let mostMeans = 256
+  /// Columns of all channels.
+  private static let mostColumns = 4096
+  private static let mostElements = 64
+  private let known = ChannelTable<[Known]>(most: mostColumns)
+  private var columns = 0
+  private var isOver = false
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
       for item in facts.track.quantities
-      where item.channel.kind == .scalar && item.columns.elements == 1 {
-        let found = facts.columns[item.columns.first]
-        guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
-          continue
+      where item.channel.kind == .scalar && !item.columns.isField
+        && item.columns.count <= Self.mostElements && !item.isPosition && !item.isQuaternion
+      {
+        let isMeasured = (0..<item.columns.count).contains {
+          Self.isMeasured(facts.columns[item.columns.first + $0])
         }
-        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
-        if known[place].place == nil { known[place].place = episode.place(values: [found.mean]) }
-        known[place].add(found)
+        guard isMeasured, let place = place(facts.track, item.columns) else { continue }
+        for element in known[place].indices.prefix(item.columns.count) {
+          let found = facts.columns[item.columns.first + element]
+          guard Self.isMeasured(found) else { continue }
+          if known[place][element].place == nil {
+            known[place][element].place = episode.place(values: [found.mean])
+          }
+          known[place][element].add(found)
+        }
       }
     }
   }
 
-  var isFull: Bool { known.isFull }
+  private static func isMeasured(_ found: ColumnFacts) -> Bool {
+    found.finite > 0 && found.fractions * 2 > found.finite && found.mean.isFinite
+  }
+
+  private func place(_ track: TrackContext, _ item: TrackContext.Columns) -> Int? {
+    if let place = known.place(item) { return place }
+    guard columns + item.count <= Self.mostColumns else {
+      isOver = true
+      return nil
+    }
+    columns += item.count
+    return known.place(track, item, orElse: Array(repeating: Known(), count: item.count))
+  }
+
+  var isFull: Bool { known.isFull || isOver }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {
-      let item = entry.value
-      guard item.means.count >= 20, var place = item.place else { continue }
-      let count = item.means.count
-      let quarter = count / 4
-      let early = item.means[..<quarter].reduce(0, +) / Double(quarter)
-      let late = item.means[(count - quarter)...].reduce(0, +) / Double(quarter)
-      let span = item.spans.reduce(0, +) / Double(count)
-      guard (late - early).magnitude > 2 * span, Self.rankCorrelation(item.means).magnitude > 0.95
-      else { continue }
-      place.note = "means of episodes go from \(early) to \(late)"
-      hits.add(
-        "means of episodes drift from the first to the last", stream: entry.stream,
-        channel: entry.channel, count: item.seen, [place])
+      // Of a vector the first number that drifts stands for all.
+      for (element, item) in entry.value.enumerated() {
+        guard let place = Self.drift(item, entry.value.count > 1 ? element : nil) else { continue }
+        hits.add(
+          "means of episodes drift from the first to the last", stream: entry.stream,
+          channel: entry.channel, count: item.seen, [place])
+        break
+      }
     }
+  }
+
+  private static func drift(_ item: Known, _ element: Int?) -> Place? {
+    guard item.means.count >= 20, item.oneWay * 10 < 9 * item.seen, var place = item.place else {
+      return nil
+    }
+    let count = item.means.count
+    let quarter = count / 4
+    let early = item.means[..<quarter].reduce(0, +) / Double(quarter)
+    let late = item.means[(count - quarter)...].reduce(0, +) / Double(quarter)
+    let span = item.spans.reduce(0, +) / Double(count)
+    guard (late - early).magnitude > 2 * span, rankCorrelation(item.means).magnitude > 0.95
+    else { return nil }
+    place.note =
+      "means of episodes\(element.map { " of element \($0)" } ?? "") go from \(early) to \(late)"
+    return place
   }
 
   /// Spearman's rank correlation of values with their order.

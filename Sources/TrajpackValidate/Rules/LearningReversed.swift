@@ -9,7 +9,8 @@ extension Rule {
     example: """
       A step number that falls by one in every row; prices at opening that lie near the next row's closing price and far from that of the row before; velocities \
       that are the steps of a position with the other sign. Looked at are channels named so ('step', 'frame', 'index', 'time' and the like; 'open' and 'close'; 'pos' and 'vel', \
-      'position' and 'velocity', 'qpos' and 'qvel' of one shape) in tracks of 64 rows or more. That a series ran backwards cannot be seen in other channels.
+      'position' and 'velocity', 'qpos' and 'qvel' of one shape) in tracks of 64 rows or more. A 'time' or 't' that falls may be a clock that counts down: it is reported where its numbers \
+      are dates (seconds since 1970 of 1973 and later, or larger). That a series ran backwards cannot be seen in other channels.
       """,
     remedy: "Turn the rows around in the source, or correct the sign of the velocity.",
     check: .track { ReversedCheck($0) })
@@ -26,8 +27,12 @@ private final class ReversedCheck: TrackCheck {
     ("positions", "velocities"), ("joint_pos", "joint_vel"),
     ("joint_positions", "joint_velocities"),
   ]
+  /// Seconds since 1970 of a day in 1973: no game is so long, and no recording is older.
+  private static let leastDate = 1e8
   private struct Counter {
     var columns: TrackContext.Columns
+    /// Whether it may be what is left of a game.
+    var mayCountDown: Bool
     var falls = true
   }
   private struct Pair {
@@ -55,7 +60,7 @@ private final class ReversedCheck: TrackCheck {
       let name = name(columns)
       if named[name] == nil { named[name] = columns }
       if columns.elements == 1, Self.counters.contains(name) {
-        counters.append(Counter(columns: columns))
+        counters.append(Counter(columns: columns, mayCountDown: name == "time" || name == "t"))
       }
     }
     for (first, second) in Self.pairs {
@@ -114,6 +119,9 @@ private final class ReversedCheck: TrackCheck {
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for counter in counters where counter.falls {
+      if counter.mayCountDown, facts.columns[counter.columns.first].minimum < Self.leastDate {
+        continue
+      }
       hits.add(
         "falls in every row", track, channel: counter.columns.channel, count: track.rows,
         rows: 0..<track.rows)

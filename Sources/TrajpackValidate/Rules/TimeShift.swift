@@ -25,7 +25,7 @@ extension Rule {
       """,
     example: """
       240 rows of 'state' at 50 Hz and 240 rows of 'log' whose times end 0.05 s later. Reported for streams of as many rows (64 or more) that \
-      begin within a row of each other and end more than 2 rows and at most 1 % of their duration apart; larger differences are other rates.
+      begin within a row of each other and end more than 2 rows and at most 1 % of their duration apart; larger differences are other rates. Of two streams that differ the one is named with which fewer others agree; where as many do, the later one.
       """,
     remedy: "Take one clock for both, or give the true rate when converting (--rate).",
     check: .episode { episode, hits in
@@ -33,25 +33,51 @@ extension Rule {
         $0.track.entity == nil && $0.track.rows >= 64 && $0.times != nil
           && $0.track.stream.timeUnit == "s"
       }
-      for (number, facts) in own.enumerated() {
-        for other in own[..<number] where other.track.rows == facts.track.rows {
-          guard let a = other.times, let b = facts.times else { continue }
-          let length = max(a.upperBound - a.lowerBound, b.upperBound - b.lowerBound)
-          let step = length / Double(facts.track.rows - 1)
-          let apart = (a.upperBound - b.upperBound).magnitude
-          guard step > 0, (a.lowerBound - b.lowerBound).magnitude <= step, apart > 2 * step,
-            apart <= 0.01 * length
-          else { continue }
-          hits.add(
-            "its clock drifts against that of another stream", facts.track,
-            values: [b.upperBound, a.upperBound],
-            note:
-              "ends at \(b.upperBound), '\(other.track.stream.name)' at \(a.upperBound), after as many rows"
-          )
-          break
+      // Of each stream how many others its clock agrees with, and from which it drifts.
+      var agree = Array(repeating: 0, count: own.count)
+      var drifts: [(Int, Int)] = []
+      for b in own.indices {
+        for a in 0..<b {
+          guard let apart = ClockDrift.apart(own[a], own[b]) else { continue }
+          if apart {
+            drifts.append((a, b))
+          } else {
+            agree[a] += 1
+            agree[b] += 1
+          }
         }
       }
+      var told: Set<Int> = []
+      for (a, b) in drifts {
+        let (drifting, sound) = agree[a] < agree[b] ? (a, b) : (b, a)
+        guard told.insert(drifting).inserted, let end = own[drifting].times?.upperBound,
+          let other = own[sound].times?.upperBound
+        else { continue }
+        hits.add(
+          "its clock drifts against that of another stream", own[drifting].track,
+          values: [end, other],
+          note:
+            "ends at \(end), '\(own[sound].track.stream.name)' at \(other), after as many rows"
+        )
+      }
     })
+}
+
+/// Compares clocks of two tracks.
+private enum ClockDrift {
+  /// Whether the ends of tracks that begin together lie apart as those of clocks that drift; `nil` where they cannot be compared.
+  static func apart(_ a: TrackFacts, _ b: TrackFacts) -> Bool? {
+    guard a.track.rows == b.track.rows, let first = a.times, let second = b.times else {
+      return nil
+    }
+    let length = max(
+      first.upperBound - first.lowerBound, second.upperBound - second.lowerBound)
+    let step = length / Double(a.track.rows - 1)
+    guard step > 0, (first.lowerBound - second.lowerBound).magnitude <= step else { return nil }
+    let apart = (first.upperBound - second.upperBound).magnitude
+    if apart <= 2 * step { return false }
+    return apart <= 0.01 * length ? true : nil
+  }
 }
 
 /// By how many rows the motions of two streams of an episode are shifted.

@@ -9,7 +9,8 @@ extension Rule {
       """,
     example: """
       A force that is 3.25 in every row of one of 20 episodes, and changes in all others. Reported of scalar and position channels of up to 64 numbers that \
-      are no whole numbers, where at least nine of ten episodes vary, from 10 episodes on. A value at or beyond the least or the greatest \
+      are no whole numbers, where at least nine of ten episodes vary, from 10 episodes on. Of a vector all numbers have one value, or one of them that changes in 95 % of the steps of every other episode (a joint that \
+      moves rarely rests; a position whose one number stays moves in a plane). A value at or beyond the least or the greatest \
       of the other episodes is a rest position (a brake that nobody touched), and is not reported.
       """,
     remedy: "Mark the channel as missing in these episodes, or leave them out.",
@@ -17,32 +18,51 @@ extension Rule {
 }
 
 private final class DeadCheck: DatasetCheck {
-  /// Episodes in which the channel has one value throughout.
+  /// Episodes in which all numbers of the channel have one value throughout.
   private struct Dead {
-    var value: Double
+    var values: [Double]
     var count = 0
     var places: [Place] = []
   }
-  private struct Known {
-    var varying = 0
+  /// What is known of one number of a channel.
+  private struct Element {
+    /// In the episodes in which it varies.
     var minimum = Double.infinity
     var maximum = -Double.infinity
+    /// Episodes in which it varies, those in which it changes nearly always, and those in which it alone has one value.
+    var varying: Int32 = 0
+    var lively: Int32 = 0
+    var dead: Int32 = 0
+    var deadLow = Double.infinity
+    var deadHigh = -Double.infinity
+    /// Of the first of these.
+    var place: Place?
+  }
+  private struct Known {
+    var varying = 0
+    var elements: [Element]
     var deadCount = 0
     /// By value, in the order in which they came; the first few values.
     var dead: [Dead] = []
-    /// Of further values: how many episodes, and between which values.
+    /// Of further values: how many episodes, and between which values of the first number.
     var more = 0
     var moreLow = Double.infinity
     var moreHigh = -Double.infinity
+
+    /// The number that stands for all: the first that varies.
+    var main: Int? { elements.firstIndex { $0.minimum < $0.maximum } }
   }
   /// Different values that are told apart of a channel, and places that are kept of all channels.
   private static let most = 256
   private static let mostPlaces = 1 << 15
   private static let mostElements = 64
   private var places = 0
-  /// Values that are kept of all channels.
+  /// Values that are kept of all channels, and numbers of all channels that are looked at.
   private static let mostValues = 1 << 16
+  private static let mostNumbers = 1 << 16
   private var values = 0
+  private var numbers = 0
+  private var isOver = false
   private let known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
@@ -51,63 +71,118 @@ private final class DeadCheck: DatasetCheck {
       where (item.channel.kind == .scalar || item.channel.kind == .position)
         && item.columns.elements <= Self.mostElements && !item.columns.isField
       {
-        // Of a vector the first number stands for all: it is dead where none of them changes.
-        let columns = item.columns.first..<item.columns.first + item.columns.count
-        let found = facts.columns[item.columns.first]
-        guard found.finite >= 32 else { continue }
-        let isDead = facts.columns[columns].allSatisfy(\.isConstant)
-        if !isDead && found.isConstant { continue }
+        let columns = facts.columns[
+          item.columns.first..<item.columns.first + item.columns.count]
+        let main = columns.first { !$0.isConstant }
+        guard let found = main ?? columns.first, found.finite >= 32 else { continue }
+        let isDead = columns.allSatisfy(\.isConstant)
         guard isDead || found.fractions * 2 > found.finite else { continue }
-        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
-        if !isDead {
+        guard let place = place(facts.track, item.columns) else { continue }
+        if isDead {
+          add(columns.map(\.minimum), facts.track.rows, episode, to: &known[place])
+        } else {
           known[place].varying += 1
-          known[place].minimum = min(known[place].minimum, found.minimum)
-          known[place].maximum = max(known[place].maximum, found.maximum)
-          continue
+          note(columns, facts.track.rows, episode, &known[place], alone: !item.isPosition)
         }
-        add(found.minimum, facts.track.rows, episode, to: &known[place])
       }
     }
   }
 
-  private func add(_ value: Double, _ rows: Int, _ episode: EpisodeFacts, to item: inout Known) {
+  private func place(_ track: TrackContext, _ item: TrackContext.Columns) -> Int? {
+    if let place = known.place(item) { return place }
+    guard numbers + item.count <= Self.mostNumbers else {
+      isOver = true
+      return nil
+    }
+    numbers += item.count
+    let elements = Array(repeating: Element(), count: item.count)
+    return known.place(track, item, orElse: Known(elements: elements))
+  }
+
+  /// Notes what each number of a channel does of which some vary.
+  private func note(
+    _ columns: ArraySlice<ColumnFacts>, _ rows: Int, _ episode: EpisodeFacts, _ item: inout Known,
+    alone: Bool
+  ) {
+    for (element, found) in zip(item.elements.indices, columns) where found.finite >= 32 {
+      if !found.isConstant {
+        item.elements[element].varying += 1
+        if found.same * 20 <= found.moves { item.elements[element].lively += 1 }
+        item.elements[element].minimum = min(item.elements[element].minimum, found.minimum)
+        item.elements[element].maximum = max(item.elements[element].maximum, found.maximum)
+        continue
+      }
+      guard alone else { continue }
+      item.elements[element].dead += 1
+      item.elements[element].deadLow = min(item.elements[element].deadLow, found.minimum)
+      item.elements[element].deadHigh = max(item.elements[element].deadHigh, found.minimum)
+      if item.elements[element].place == nil, places < Self.mostPlaces {
+        places += 1
+        item.elements[element].place = episode.place(
+          rows: 0..<rows, values: [found.minimum], note: "element \(element)")
+      }
+    }
+  }
+
+  private func add(
+    _ found: [Double], _ rows: Int, _ episode: EpisodeFacts, to item: inout Known
+  ) {
     item.deadCount += 1
-    var at = item.dead.firstIndex { $0.value == value } ?? item.dead.count
+    var at = item.dead.firstIndex { $0.values == found } ?? item.dead.count
     if at == item.dead.count {
-      guard at < Self.most, values < Self.mostValues else {
+      guard at < Self.most, values + found.count <= Self.mostValues else {
         item.more += 1
-        (item.moreLow, item.moreHigh) = (min(item.moreLow, value), max(item.moreHigh, value))
+        item.moreLow = min(item.moreLow, found[0])
+        item.moreHigh = max(item.moreHigh, found[0])
         return
       }
-      values += 1
-      item.dead.append(Dead(value: value))
+      values += found.count
+      item.dead.append(Dead(values: found))
       at = item.dead.count - 1
     }
     item.dead[at].count += 1
     if item.dead[at].places.count < Finding.mostPlaces, places < Self.mostPlaces {
       places += 1
-      item.dead[at].places.append(episode.place(rows: 0..<rows, values: [value]))
+      item.dead[at].places.append(
+        episode.place(rows: 0..<rows, values: Array(found.prefix(Finding.mostPlaces))))
     }
   }
 
-  var isFull: Bool { known.isFull }
+  var isFull: Bool { known.isFull || isOver }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {
       let found = entry.value
-      guard found.deadCount > 0, found.varying + found.deadCount >= 10,
-        found.varying >= 9 * found.deadCount
-      else { continue }
-      let inside = found.dead.filter { $0.value > found.minimum && $0.value < found.maximum }
-      var count = inside.reduce(0) { $0 + $1.count }
-      if found.more > 0, found.moreLow > found.minimum, found.moreHigh < found.maximum {
-        count += found.more
+      if found.deadCount > 0, found.varying + found.deadCount >= 10,
+        found.varying >= 9 * found.deadCount, let main = found.main
+      {
+        let (low, high) = (found.elements[main].minimum, found.elements[main].maximum)
+        let inside = found.dead.filter {
+          $0.values.count > main && $0.values[main] > low && $0.values[main] < high
+        }
+        var count = inside.reduce(0) { $0 + $1.count }
+        if main == 0, found.more > 0, found.moreLow > low, found.moreHigh < high {
+          count += found.more
+        }
+        if count > 0 {
+          hits.add(
+            "one value for whole episodes, and varying in the others", stream: entry.stream,
+            channel: entry.channel, count: count, tracks: count,
+            Array(inside.flatMap(\.places).prefix(Finding.mostPlaces)))
+        }
       }
-      guard count > 0 else { continue }
-      hits.add(
-        "one value for whole episodes, and varying in the others", stream: entry.stream,
-        channel: entry.channel, count: count, tracks: count,
-        Array(inside.flatMap(\.places).prefix(Finding.mostPlaces)))
+      // A number of a vector that never rests elsewhere.
+      let alone = found.elements.filter {
+        $0.dead > 0 && $0.varying + $0.dead >= 10 && $0.varying >= 9 * $0.dead
+          && $0.lively == $0.varying && $0.deadLow > $0.minimum && $0.deadHigh < $0.maximum
+      }
+      if !alone.isEmpty {
+        let count = alone.reduce(0) { $0 + Int($1.dead) }
+        hits.add(
+          "one number of a vector has one value for whole episodes, and varies in the others",
+          stream: entry.stream, channel: entry.channel, count: count, tracks: count,
+          Array(alone.compactMap(\.place).prefix(Finding.mostPlaces)))
+      }
     }
   }
 }

@@ -11,7 +11,7 @@ extension Rule {
       A temperature near 20.1 that is near 23.6 from row 130 on, in one of 40 episodes. Looked at are scalar channels of up to 64 numbers, in episodes of 128 rows or more in which no value of \
       the channel is missing or infinite and most are no whole numbers. Reported where the largest step between two rows is more than eight times the mean step and a third of the range, all values \
       before it lie on one side and all after it on the other, the gap between them is wider than the range of either side, both sides have 32 rows or more and more than one value, at most a \
-      quarter of the steps are 0, and at most a tenth of the episodes have such a jump, from 10 episodes on. What is switched on and off, channels of entities, and those that are called positions or \
+      quarter of the steps are 0, and at most a tenth of the episodes have such a jump, from 10 episodes on. What is switched on and off, a heading that goes through north (steps of nine tenths of a turn and more within a turn of degrees or radians), channels of entities, and those that are called positions or \
       quaternions are not reported.
       """,
     remedy:
@@ -139,6 +139,7 @@ final class LevelSampler {
       guard side.isOpen, side.before.rows >= Self.least, side.after.rows >= Self.least,
         Self.isApart(side), found.same * 4 <= found.moves, side.before.range > 0,
         side.after.range > 0,
+        !TrackSketch.isTurn(step: found.step, minimum: found.minimum, maximum: found.maximum),
         Self.hasJump(
           step: found.step, sum: found.stepSum, moves: Double(found.moves),
           minimum: found.minimum, maximum: found.maximum)

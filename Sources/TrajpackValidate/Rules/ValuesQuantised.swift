@@ -9,7 +9,8 @@ extension Rule {
       """,
     example: """
       A pressure that flips between 1.2, 1.4 and 1.6. Reported of scalar and position channels of floats with 3 to 24 evenly spaced levels in 200 rows or \
-      more, which change in at least a third of the rows; whole numbers, and what holds a value for a while (settings, states), are not reported.
+      more, which change in at least a third of the rows; whole numbers, and what holds a value for a while (settings, states), are not reported. Nor are levels that begin at 0 or lie evenly around it, where the lowest and the highest together come in \
+      as many rows as a level does on average: choices of a policy or a player are so, while the ends of noise are rare.
       """,
     remedy:
       "Record with more bits or a smaller range; take derivatives over several rows only.",
@@ -22,6 +23,8 @@ private final class LevelCheck: TrackCheck {
   private static let most = 24
   private struct Known {
     var levels: [Double] = []
+    /// Rows of each level.
+    var counts: [Int] = []
     var isOpen = true
   }
   private let track: TrackContext
@@ -55,17 +58,22 @@ private final class LevelCheck: TrackCheck {
   }
 
   private func look(_ column: UnsafePointer<Double>, _ count: Int, _ known: inout Known) {
-    var last = Double.nan
+    var at = -1
     for row in 0..<count {
       let value = column[row]
-      if value == last || value.isNaN { continue }
-      last = value
-      guard !known.levels.contains(value) else { continue }
-      guard known.levels.count < Self.most else {
-        known = Known(levels: [], isOpen: false)
-        return
+      if value.isNaN { continue }
+      if at < 0 || known.levels[at] != value {
+        at = known.levels.firstIndex(of: value) ?? known.levels.count
+        guard at < Self.most else {
+          known = Known(isOpen: false)
+          return
+        }
+        if at == known.levels.count {
+          known.levels.append(value)
+          known.counts.append(0)
+        }
       }
-      known.levels.append(value)
+      known.counts[at] += 1
     }
   }
 
@@ -75,7 +83,7 @@ private final class LevelCheck: TrackCheck {
         let found = facts.columns[item.columns.first + element]
         let levels = known[i][element].levels.sorted()
         guard levels.count >= 3, found.moves >= 199, (found.moves - found.same) * 3 >= found.moves,
-          let step = Self.step(levels)
+          let step = Self.step(levels), !Self.isChoice(known[i][element], levels, found.finite)
         else { continue }
         hits.add(
           "few levels, and changes between them in many rows", track, channel: item.columns.channel,
@@ -84,6 +92,17 @@ private final class LevelCheck: TrackCheck {
         break
       }
     }
+  }
+
+  /// Whether levels are choices, as those of discrete actions.
+  private static func isChoice(_ known: Known, _ levels: [Double], _ rows: Int) -> Bool {
+    guard let low = levels.first, let high = levels.last, low == 0 || low == -high else {
+      return false
+    }
+    let ends = zip(known.levels, known.counts).reduce(0) {
+      $0 + ($1.0 == low || $1.0 == high ? $1.1 : 0)
+    }
+    return ends * levels.count >= rows
   }
 
   /// The distance of evenly spaced levels; `nil` where they are not.

@@ -7,7 +7,9 @@ extension Rule {
     example: """
       Wind speeds between 0 and 30, and -9999 in some rows. Reported of -1, -99, -999, -9999, -99999, 99, 999, 9999, \
       99999, 1e20 and the like where the number comes at least twice and lies further from all other values of the track \
-      than those from each other (for -1 among values of 0 and more: where they are no whole numbers).
+      than twice what those cover, or, if it is negative and they are not, than what they cover (for -1 among values of 0 and more: where they are no whole numbers). -1, -99 and 99 \
+      are not reported in more than half of the rows, nor others where fewer than 16 rows have another value. Of labels, which arrays of integers are unless something else is said, only those \
+      are looked at that change in at least half of the steps and whose other values cover 16 and more: a few ids with a number of none are meant so.
       """,
     remedy:
       "Name it as missing when converting (--missing -9999), or mark these values in the source.",
@@ -20,18 +22,20 @@ private final class SentinelCheck: TrackCheck {
   private struct Known {
     var low = Double.infinity
     var high = -Double.infinity
-    var spots: [Double: Spots] = [:]
+    var words: [Double: Int] = [:]
   }
   private let track: TrackContext
   private let items: [Quantity]
   private var known: [Known?]
+  /// Of each channel where numbers of any of its columns are.
+  private var spots: [[Double: Spots]]
   private var places: [Int] = []
 
   init?(_ track: TrackContext) {
     guard track.rows >= 16 else { return nil }
-    items = track.quantities.filter {
+    items = track.numbers.filter {
       !$0.columns.isField && $0.columns.count <= 64
-        && ($0.channel.kind == .scalar || $0.channel.kind == .position)
+        && ($0.isCount || $0.channel.kind == .scalar || $0.channel.kind == .position)
     }
     guard !items.isEmpty else { return nil }
     self.track = track
@@ -41,6 +45,7 @@ private final class SentinelCheck: TrackCheck {
       count += item.columns.count
     }
     known = Array(repeating: nil, count: count)
+    spots = Array(repeating: [:], count: items.count)
   }
 
   func add(_ run: TrackRun) {
@@ -62,7 +67,8 @@ private final class SentinelCheck: TrackCheck {
           let value = column[row]
           guard value.isFinite else { continue }
           if value == facts.minimum || value == facts.maximum, TrackSketch.isWord(value) {
-            found.spots[value, default: Spots()].add(run.first + row, value)
+            found.words[value, default: 0] += 1
+            spots[i][value, default: Spots()].add(run.first + row, value)
           } else {
             found.low = min(found.low, value)
             found.high = max(found.high, value)
@@ -78,29 +84,52 @@ private final class SentinelCheck: TrackCheck {
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
+      // A number that stands for 'missing' in one column of a vector does so in all.
+      var words: Set<Double> = []
       for element in 0..<item.columns.count {
         let at = places[i] + element
         guard let found = known[at] else { continue }
-        let (low, high) = (min(found.low, rest[at].low), max(found.high, rest[at].high))
+        let others = (low: min(found.low, rest[at].low), high: max(found.high, rest[at].high))
         let column = facts.columns[item.columns.first + element]
-        for (value, spots) in found.spots.sorted(by: { $0.key < $1.key }) {
-          guard spots.count >= 2, low <= high, spots.count * 2 < column.finite else { continue }
-          let distance = value < low ? low - value : value > high ? value - high : 0
-          let span = high - low
-          let isFar: Bool
-          if value == -1 {
-            // Among values of zero and more that are no whole numbers.
-            isFar = low >= 0 && high > low && column.fractions * 10 > column.finite * 5
-          } else {
-            isFar = distance > 2 * span && distance > 0 && high > low
-          }
-          guard isFar else { continue }
-          hits.add(
-            "\(value) stands apart from all other values, as a word for 'missing' does", track,
-            channel: item.columns.channel, spots)
-          break
+        guard others.low < others.high, !item.isCount || Self.isMeasured(column, others) else {
+          continue
         }
+        let word = found.words.keys.sorted().first {
+          Self.isWord($0, found.words[$0] ?? 0, column, others)
+        }
+        if let word { words.insert(word) }
+      }
+      for word in words.sorted() {
+        hits.add(
+          "\(word) stands apart from all other values, as a word for 'missing' does", track,
+          channel: item.columns.channel, spots[i][word] ?? Spots())
       }
     }
+  }
+
+  /// Whether a column of labels goes up and down as measurements do.
+  private static func isMeasured(_ column: ColumnFacts, _ others: (low: Double, high: Double))
+    -> Bool
+  {
+    others.high - others.low >= 16 && column.same * 2 <= column.moves
+  }
+
+  /// Whether a number that comes `count` times in a column is none of its values.
+  private static func isWord(
+    _ value: Double, _ count: Int, _ column: ColumnFacts, _ others: (low: Double, high: Double)
+  ) -> Bool {
+    // A default or a score may be one of these in most rows.
+    let isShort = value.magnitude < 100
+    guard count >= 2,
+      isShort ? count * 2 < column.finite : count + 16 <= column.finite || count * 2 < column.finite
+    else { return false }
+    if value == -1 {
+      // Among values of zero and more that are no whole numbers.
+      return others.low >= 0 && (column.fractions) * 10 > column.finite * 5
+    }
+    let (low, high) = others
+    let distance = value < low ? low - value : value > high ? value - high : 0
+    // What is never negative otherwise is not so by chance.
+    return distance > (value < 0 && low >= 0 ? 1 : 2) * (high - low)
   }
 }

@@ -1,3 +1,4 @@
+import CPlatform
 import TrajpackFormat
 
 extension Rule {
@@ -8,7 +9,8 @@ extension Rule {
     example: """
       A temperature of 21.4, 21.4, 2140.0, 21.5. Reported where a row lies at least 100 times as far from both \
       neighbours as the larger steps around it (the 90th percentile of up to some thousand rows), and the neighbours \
-      agree within a tenth of that. Channels of whole numbers, angles and directions, and steps that stay, are not reported.
+      agree within a tenth of that. Channels of whole numbers, angles and directions, and steps that stay, are not reported, nor are steps of nine tenths of a turn and more in a channel within \
+      0 and 360 or -180 and 180, or the same in radians: a heading near north.
       """,
     remedy: "Mark the row as missing in the source, or interpolate it there.",
     implies: ["values.sentinel", "values.units"],
@@ -40,12 +42,14 @@ private final class SpikeCheck: TrackCheck {
         let facts = run.facts[item.columns.first + element]
         // Most columns end here.
         guard TrackSketch.hasTurn(facts) else { continue }
-        look(run.column(item.columns, element), run, i)
+        look(run.column(item.columns, element), run, i, facts)
       }
     }
   }
 
-  private func look(_ column: UnsafePointer<Double>, _ run: TrackRun, _ i: Int) {
+  private func look(
+    _ column: UnsafePointer<Double>, _ run: TrackRun, _ i: Int, _ facts: tp_column_facts
+  ) {
     steps.removeAll(keepingCapacity: true)
     for row in 1 - run.carry..<run.count {
       let step = (column[row] - column[row - 1]).magnitude
@@ -61,7 +65,8 @@ private final class SpikeCheck: TrackCheck {
       let (up, down) = (here - before, after - here)
       let size = min(up.magnitude, down.magnitude)
       guard up * down < 0, size >= Self.factor * usual, size.isFinite,
-        (after - before).magnitude <= 0.1 * size
+        (after - before).magnitude <= 0.1 * size,
+        !TrackSketch.isTurn(step: size, minimum: facts.minimum, maximum: facts.maximum)
       else { continue }
       spots[i].add(run.first + row - 1, here)
     }
@@ -70,7 +75,7 @@ private final class SpikeCheck: TrackCheck {
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
       // What comes in every hundredth row is how the signal is.
-      guard spots[i].count * 100 <= max(track.rows, 100) * item.columns.count else { continue }
+      guard spots[i].values * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add("rows that jump far out and back", track, channel: item.columns.channel, spots[i])
     }
   }

@@ -7,10 +7,12 @@ extension Rule {
       "The recorder repeated its last value after the sensor had failed. A model learns that nothing happens.",
     example: """
       A voltage that changes in every row keeps one value for 200 rows while other channels go on. Reported of channels \
-      that change in at least 95 % of all other steps, for 32 equal rows or more, and only where another channel of the \
-      stream changes meanwhile: when all rest, nothing moved. A value that stays within a hundredth of the \
-      largest or smallest of the track has reached an end (a full tank, a clamp, silence) and is not reported, nor is a channel that rests for 4 rows or \
-      more elsewhere.
+      that change in at least 95 % of all other steps, 64 or more, for stretches of 32 equal rows or more, and only where another channel of the \
+      stream changes meanwhile: when all rest, nothing moved. Several stretches, or one of half to nine tenths of the rows, may be pauses: they are reported where at least half of them end with a step of four times the mean of all others, since what a sensor did not \
+      see went on, and where the track does not begin with one. So a sensor that fails for good before half of the track is taken for something that came to rest. \
+      A value that stays within a hundredth of the \
+      largest or smallest of the track has reached an end (a full tank, a clamp, silence) and is not reported, nor is a channel that rests for 4 to 31 rows \
+      twice elsewhere. Whole numbers are looked at where they cover 256 and more (fewer repeat by themselves), and a tenth of the changes go up and a tenth go down: counters stop on purpose. Not seen is a sensor that sticks for less than 32 rows, or in a track of less than 96.
       """,
     remedy: "Mark these rows as missing in the source.",
     implies: ["values.saturated"],
@@ -18,25 +20,37 @@ extension Rule {
     check: .track { StuckCheck($0) })
 }
 
-/// The longest run of equal values of each column that changes nearly always.
+/// The long runs of equal values of each column that changes nearly always.
 private final class StuckCheck: TrackCheck {
   private struct Stretch {
     var value = Double.nan
     var first = 0
     var length = 0
-    var longest = 0..<0
-    var longestValue = Double.nan
+    var longest = 0
+    /// Stretches of ``least`` rows and more: how many rows, how many, the steps with which they end, the first few of them, and
+    /// whether one is where the track begins.
+    var rows = 0
+    var count = 0
+    var jumps: [Double] = []
+    var jumpSum = 0.0
+    var places: [(rows: Range<Int>, value: Double)] = []
+    var isFirst = false
     /// Stretches of 4 rows to ``least``: a signal that has some repeats itself by nature.
     var short = 0
+    /// Changes upwards and downwards, in runs that are looked at.
+    var rises = 0
+    var falls = 0
   }
   private let track: TrackContext
   private let items: [Quantity]
   private var stretches: [[Stretch]]
   private static let least = 32
+  /// Steps beside those at one value from which on it is known that a channel changes nearly always.
+  private static let leastOthers = 64
 
   init?(_ track: TrackContext) {
-    guard track.rows >= 4 * Self.least else { return nil }
-    let items = track.quantities.filter { !$0.columns.isField && $0.columns.count <= 64 }
+    guard track.rows >= Self.least + Self.leastOthers else { return nil }
+    let items = track.numbers.filter { !$0.columns.isField && $0.columns.count <= 64 }
     guard items.reduce(0, { $0 + $1.columns.count }) >= 2 else { return nil }
     self.track = track
     self.items = items
@@ -48,7 +62,7 @@ private final class StuckCheck: TrackCheck {
       for element in 0..<item.columns.count {
         // Where every row differs from the one before, a stretch ends with the first and the last begins the next.
         if run.facts[item.columns.first + element].same == 0 {
-          close(&stretches[i][element])
+          close(&stretches[i][element], next: run.number(item.columns, element, row: 0))
           let last = run.count - 1
           stretches[i][element].value = run.number(item.columns, element, row: last)
           stretches[i][element].first = run.first + last
@@ -60,7 +74,10 @@ private final class StuckCheck: TrackCheck {
           if column[row] == stretches[i][element].value {
             stretches[i][element].length += 1
           } else {
-            close(&stretches[i][element])
+            let before = stretches[i][element].value
+            if column[row] > before { stretches[i][element].rises += 1 }
+            if column[row] < before { stretches[i][element].falls += 1 }
+            close(&stretches[i][element], next: column[row])
             stretches[i][element].value = column[row]
             stretches[i][element].first = run.first + row
             stretches[i][element].length = 1
@@ -70,54 +87,75 @@ private final class StuckCheck: TrackCheck {
     }
   }
 
-  private func close(_ stretch: inout Stretch) {
-    if (4..<Self.least).contains(stretch.length) { stretch.short += 1 }
-    guard stretch.length > stretch.longest.count else { return }
-    stretch.longest = stretch.first..<stretch.first + stretch.length
-    stretch.longestValue = stretch.value
+  /// Ends a stretch.
+  ///
+  /// - Parameter next: The value after it; NaN where there is none.
+  private func close(_ stretch: inout Stretch, next: Double) {
+    stretch.longest = max(stretch.longest, stretch.length)
+    guard stretch.length >= Self.least else {
+      if stretch.length >= 4 { stretch.short += 1 }
+      return
+    }
+    stretch.rows += stretch.length
+    stretch.count += 1
+    if stretch.first == 0 { stretch.isFirst = true }
+    // Hundreds of stretches are how the channel is.
+    let jump = (next - stretch.value).magnitude
+    if jump.isFinite, stretch.jumps.count < 256 {
+      stretch.jumps.append(jump)
+      stretch.jumpSum += jump
+    }
+    if stretch.places.count < Finding.mostPlaces {
+      stretch.places.append((stretch.first..<stretch.first + stretch.length, stretch.value))
+    }
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for i in stretches.indices {
-      for element in stretches[i].indices { close(&stretches[i][element]) }
+      for element in stretches[i].indices { close(&stretches[i][element], next: .nan) }
     }
     for (i, item) in items.enumerated() {
-      var found: [(element: Int, stretch: Stretch)] = []
-      for element in 0..<item.columns.count {
-        let stretch = stretches[i][element]
-        let known = facts.columns[item.columns.first + element]
-        let stuck = stretch.longest.count
-        guard stuck >= Self.least, stuck * 2 < track.rows, known.fractions * 2 > known.finite,
-          (0.01...0.99).contains(
-            (stretch.longestValue - known.minimum) / (known.maximum - known.minimum)),
-          stretch.short < 2
-        else { continue }
-        // All other steps but a twentieth change something.
-        let others = known.moves - (stuck - 1)
-        let still = known.same - (stuck - 1)
-        guard others >= 2 * Self.least, still * 20 <= others,
-          moves(elsewhere: i, element, stretch.longest, facts)
-        else { continue }
-        found.append((element, stretch))
-      }
-      guard let first = found.first else { continue }
+      let stuck = (0..<item.columns.count).lazy.compactMap { self.stuck(i, $0, facts) }.first
+      guard let stuck else { continue }
       hits.add(
-        "one value for many rows, while other channels change", track,
-        channel: item.columns.channel,
-        count: first.stretch.longest.count, rows: first.stretch.longest,
-        values: [first.stretch.longestValue])
+        Hit(
+          stream: track.stream.name, channel: item.channel.name, entity: track.entityName,
+          what: "one value for many rows, while other channels change", count: stuck.rows,
+          places: stuck.places.map { ($0.rows, [$0.value], nil) }))
     }
   }
 
+  /// The runs of a column at which it is stuck.
+  private func stuck(_ i: Int, _ element: Int, _ facts: TrackFacts) -> Stretch? {
+    let (item, stretch) = (items[i], stretches[i][element])
+    let known = facts.columns[item.columns.first + element]
+    let range = known.maximum - known.minimum
+    guard stretch.count > 0, stretch.short < 2, stretch.rows * 10 <= 9 * track.rows,
+      known.fractions * 2 > known.finite
+        || known.fractions == 0 && range >= 256
+          && 10 * min(stretch.rises, stretch.falls) >= stretch.rises + stretch.falls,
+      stretch.places.allSatisfy({ (0.01...0.99).contains(($0.value - known.minimum) / range) })
+    else { return nil }
+    // All other steps but a twentieth change something.
+    let still = stretch.rows - stretch.count
+    let others = known.moves - still
+    guard others >= Self.leastOthers, (known.same - still) * 20 <= others,
+      moves(elsewhere: i, element, stretch.places[0].rows.count, facts)
+    else { return nil }
+    if stretch.count > 1 || stretch.rows * 2 >= track.rows {
+      let usual = (known.stepSum - stretch.jumpSum) / Double(others)
+      let jumping = stretch.jumps.count { $0 >= 4 * usual }
+      guard !stretch.isFirst, jumping * 2 >= stretch.count else { return nil }
+    }
+    return stretch
+  }
+
   /// Whether another column that changes nearly always goes on in these rows: its own longest stretch is short.
-  private func moves(elsewhere i: Int, _ element: Int, _ rows: Range<Int>, _ facts: TrackFacts)
-    -> Bool
-  {
+  private func moves(elsewhere i: Int, _ element: Int, _ rows: Int, _ facts: TrackFacts) -> Bool {
     for (j, item) in items.enumerated() where j != i || items.count == 1 {
       for other in 0..<item.columns.count where j != i || other != element {
         let known = facts.columns[item.columns.first + other]
-        if known.same * 20 <= known.moves, known.moves > 0,
-          stretches[j][other].longest.count * 4 <= rows.count
+        if known.same * 20 <= known.moves, known.moves > 0, stretches[j][other].longest * 4 <= rows
         {
           return true
         }

@@ -10,7 +10,8 @@ extension Rule {
     example: """
       A robot that moves by 2 mm a row and in one row by 1.3 m, where it stays. Reported where a step of a position is 100 times as far as the larger \
       steps around it (the 90th percentile of up to some thousand rows) and the place is not left again at once, which is 'values.spike'; in at most a \
-      hundredth of the rows. Channels of two or three numbers that are called 'pos', 'position', 'xyz', 'eef', 'location' or 'translation' are looked at, too.
+      hundredth of the rows. Where nine of ten steps around are 0, as of an object that rests until it is moved, a step is compared with the whole way that it goes otherwise: reported are steps of four times as far as all steps \
+      below half of the largest together, if these are 8 or more; what only jumps from place to place, as a goal does, is not. Channels of two or three numbers that are called 'pos', 'position', 'xyz', 'eef', 'location' or 'translation' are looked at, too.
       """,
     remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
     implies: ["values.spike", "values.speed", "geometry.bone-length"],
@@ -52,13 +53,12 @@ private final class TeleportCheck: TrackCheck {
     }
     guard steps.count >= 32 else { return }
     steps.sort()
-    let usual = steps[steps.count * 9 / 10]
-    guard usual > 0 else { return }
+    guard let least = Self.least(steps) else { return }
     // The rows before and after a jump stay where they are.
     for after in 2 - run.carry..<max(run.count, 2) {
       let row = after - 1
       let size = (column[row] - column[row - 1]).magnitude
-      guard after < run.count, size >= Self.factor * usual, size.isFinite,
+      guard after < run.count, size >= least, size.isFinite,
         (column[after] - column[row]).magnitude <= 0.1 * size,
         row - 2 < -run.carry || (column[row - 1] - column[row - 2]).magnitude <= 0.1 * size
       else { continue }
@@ -66,9 +66,20 @@ private final class TeleportCheck: TrackCheck {
     }
   }
 
+  /// The size of a step from which on it is a jump, by all steps in order; `nil` where none is.
+  private static func least(_ steps: [Double]) -> Double? {
+    let usual = steps[steps.count * 9 / 10]
+    if usual > 0 { return factor * usual }
+    // An object that rests: how far it goes in all of its steps that are no jumps.
+    let largest = steps[steps.count - 1]
+    let others = steps.filter { $0 > 0 && $0 < largest / 2 }
+    let way = others.reduce(0, +)
+    return others.count >= 8 && largest >= 4 * way ? largest / 2 : nil
+  }
+
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
-      guard spots[i].count * 100 <= max(track.rows, 100) * item.columns.count else { continue }
+      guard spots[i].values * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add(
         "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i])
     }
