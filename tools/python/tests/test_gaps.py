@@ -139,3 +139,17 @@ def test_clips_count_rows_over_a_gap(gap: str) -> None:
 def test_clips_lie_in_one_run(clip: dict[str, float], sentence: str, gap: str) -> None:
     with pytest.raises(trajpack.UsageError, match=sentence):
         trajpack.open(gap).windows(clips=[{"episode": "a", **clip}])
+
+
+def test_runs_of_another_phase_are_interpolated(short: str) -> None:
+    plan = {"steps": [{"step": "resample", "streams": "cam", "rate": 5, "method": "nearest"}]}
+    beyond = 0
+    for batch in trajpack.open(short).windows(channels=["cam"], past=4, length=3, edge="pad", plan=plan, batch=1,
+                                              shuffle=False, meta=True, time=True):
+        start, times = float(batch["meta:time"][0]), batch["time:cam"][0]
+        for value, time in zip(given(batch, 0), times.tolist(), strict=True):
+            # Runs lie at 0, 0.2, .. 0.8 and at 1.3, 1.5, .. 2.3 s, and their last rows count for an interval.
+            if value is not None:
+                assert value == pytest.approx(10 * min(time, 0.8 if time < 1.1 else 2.3))
+                beyond += (time < 1.1) != (start < 1.1)
+    assert beyond > 5
