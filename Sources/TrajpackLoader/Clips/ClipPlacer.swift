@@ -112,15 +112,36 @@ struct ClipPlacer {
     var refusal = Refusal(
       text: "is of episode '\(clip.episode)', which has no row of '\(reference)'")
     var longest = 0
-    for track in view.index.tracks(ofEpisode: episode) {
+    let runs = view.index.tracks(ofEpisode: episode).filter {
+      let numbers = view.numbers(ofTrack: $0)
+      return numbers.stream == stream && numbers.count > 0
+    }
+    // Those of one entity or of several are no runs of one series of rows.
+    let isOne = runs.allSatisfy { view.numbers(ofTrack: $0).entity < 0 }
+    let total = runs.reduce(0) { $0 + view.numbers(ofTrack: $1).count }
+    if case .row(let row) = clip.start, isOne, row >= total, total > 0 {
+      return .failure(
+        Refusal(
+          text:
+            "begins at row \(row), but episode '\(clip.episode)' has \(counted(total, "row")) of "
+            + "'\(reference)'"))
+    }
+    var before = 0
+    for track in runs {
       let numbers = view.numbers(ofTrack: track)
-      guard numbers.stream == stream, numbers.count > 0 else { continue }
+      defer { before += isOne ? numbers.count : 0 }
+      var clip = clip
+      // Rows are counted over all runs of a stream with gaps.
+      if case .row(let row) = clip.start, isOne {
+        guard row >= before, row < before + numbers.count else { continue }
+        clip.start = .row(row - before)
+      }
       var own: Rational?
       if case .regular(_, let rate) = view.clocks[numbers.clock] { own = rate }
       let clock = try view.trackClock(track, reader: reader)
       do throws(Refusal) {
         var placed = try place(clip, clock, rate: own)
-        (placed.track, placed.episode) = (track, episode)
+        (placed.track, placed.episode, placed.before) = (track, episode, before)
         let line = placed.grid ?? clock
         let last = placed.anchor + placed.rows - 1
         placed.start = line.instant(placed.anchor) ?? .real(.nan)
@@ -129,9 +150,14 @@ struct ClipPlacer {
           line.instant(last + future) ?? line.instant(line.rows - 1) ?? placed.start
         return .success(placed)
       } catch {
-        // Of several tracks, what the longest one lacks is said.
-        if numbers.count > longest { (refusal, longest) = (error, numbers.count) }
+        // Of several tracks, what that lacks in which the clip begins is said, else what the longest one lacks.
+        let begins = (try? begin(clip, clock, "")) != nil
+        let weight = begins ? Int.max : numbers.count
+        if weight > longest { (refusal, longest) = (error, weight) }
       }
+    }
+    if runs.count > 1, isOne {
+      refusal.text += "; the stream has gaps there, and a clip lies in one run of its rows"
     }
     return .failure(refusal)
   }

@@ -22,7 +22,7 @@ extension Loader {
       var members = (given.json.members ?? []).filter { $0.name != "rows" && $0.name != "dataset" }
       members.append(.init("rows", .int(Int64(clip.rows))))
       members.append(.init("number", .int(Int64(clip.number))))
-      members.append(.init("row", .int(Int64(clip.row))))
+      members.append(.init("row", .int(Int64(clip.before + clip.row))))
       out.append(.object(members))
     }
     return .array(out)

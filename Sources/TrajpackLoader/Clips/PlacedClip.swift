@@ -14,6 +14,8 @@ package struct PlacedClip: Sendable {
   package var track: Int
   /// The row of that track that is nearest to the start; of two, the earlier one.
   package var row: Int
+  /// Rows that the stream has in the episode before that track: those of the runs before a gap.
+  package var before = 0
   /// Rows of the clip.
   package var rows: Int
   /// Rows a unit of time; `nil` for recorded rows at explicit times.

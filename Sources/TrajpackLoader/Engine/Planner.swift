@@ -111,7 +111,10 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.clip?.row ?? earlierRows(window) + window.anchor + window.cut), places.row)
+    put(
+      Int64(
+        window.clip.map { $0.before + $0.row } ?? earlierRows(window) + window.anchor + window.cut),
+      places.row)
     if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
     let split = window.shard.index.split(ofEpisode: window.reference.episode)

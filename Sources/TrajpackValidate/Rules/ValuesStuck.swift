@@ -8,8 +8,9 @@ extension Rule {
     example: """
       A voltage that changes in every row keeps one value for 200 rows while other channels go on. Reported of channels \
       that change in at least 95 % of all other steps, 64 or more, for stretches of 32 equal rows or more, and only where another channel of the \
-      stream changes meanwhile: when all rest, nothing moved. Several stretches, or one of half to nine tenths of the rows, may be pauses: they are reported where at least half of them end with a step of four times the mean of all others, since what a sensor did not \
-      see went on, and where the track does not begin with one. So a sensor that fails for good before half of the track is taken for something that came to rest. \
+      stream changes meanwhile: when all rest, nothing moved. They are up to nine tenths of the rows. What moves \
+      smoothly may rest (a joint that pauses): it is reported only where at least half of the stretches end with a step of four times the mean of all others, since what a sensor did not see went on, and where the \
+      track does not begin with one. A channel of which every fourth change or more turns around has noise, and does not rest. \
       A value that stays within a hundredth of the \
       largest or smallest of the track has reached an end (a full tank, a clamp, silence) and is not reported, nor is a channel that rests for 4 to 31 rows \
       twice elsewhere. Whole numbers are looked at where they cover 256 and more (fewer repeat by themselves), and a tenth of the changes go up and a tenth go down: counters stop on purpose. Not seen is a sensor that sticks for less than 32 rows, or in a track of less than 96.
@@ -40,6 +41,15 @@ private final class StuckCheck: TrackCheck {
     /// Changes upwards and downwards, in runs that are looked at.
     var rises = 0
     var falls = 0
+    /// Changes in the other direction than the one before.
+    var turns = 0
+    var isRising = false
+
+    mutating func change(isRising now: Bool) {
+      if now { rises += 1 } else { falls += 1 }
+      if now != isRising { turns += 1 }
+      isRising = now
+    }
   }
   private let track: TrackContext
   private let items: [Quantity]
@@ -75,8 +85,8 @@ private final class StuckCheck: TrackCheck {
             stretches[i][element].length += 1
           } else {
             let before = stretches[i][element].value
-            if column[row] > before { stretches[i][element].rises += 1 }
-            if column[row] < before { stretches[i][element].falls += 1 }
+            if column[row] > before { stretches[i][element].change(isRising: true) }
+            if column[row] < before { stretches[i][element].change(isRising: false) }
             close(&stretches[i][element], next: column[row])
             stretches[i][element].value = column[row]
             stretches[i][element].first = run.first + row
@@ -142,11 +152,10 @@ private final class StuckCheck: TrackCheck {
     guard others >= Self.leastOthers, (known.same - still) * 20 <= others,
       moves(elsewhere: i, element, stretch.places[0].rows.count, facts)
     else { return nil }
-    if stretch.count > 1 || stretch.rows * 2 >= track.rows {
-      let usual = (known.stepSum - stretch.jumpSum) / Double(others)
-      let jumping = stretch.jumps.count { $0 >= 4 * usual }
-      guard !stretch.isFirst, jumping * 2 >= stretch.count else { return nil }
-    }
+    if stretch.turns * 4 >= stretch.rises + stretch.falls { return stretch }
+    let usual = (known.stepSum - stretch.jumpSum) / Double(others)
+    let jumping = stretch.jumps.count { $0 >= 4 * usual }
+    guard !stretch.isFirst, jumping * 2 >= stretch.count else { return nil }
     return stretch
   }
 

@@ -120,3 +120,36 @@ def test_lists_are_denormalized(gap: str) -> None:
     for wrong in (None, "x", [[1.0], [2.0, 3.0]], [object()]):
         with pytest.raises(trajpack.UsageError, match="no array of numbers"):
             loader.denormalize(wrong, "cam/c")
+
+
+def test_clips_count_rows_over_a_gap(gap: str) -> None:
+    data = trajpack.open(gap)
+    clips = [{"episode": "a", "start": 2.2, "rows": 4}, {"episode": "a", "start": 4.0, "rows": 4, "rate": 20},
+             {"episode": "a", "start_row": 55, "rows": 4}, {"episode": "a", "start": 4.1, "rows": 3, "rate": 10}]
+    loader = data.windows(clips=clips, edge="pad", batch=4, shuffle=False, meta=True)
+    batch = loader.next()
+    assert batch["meta:row"].tolist() == [clip["row"] for clip in loader.clips()] == [44, 50, 55, 52]
+    assert batch["cam/c"][:, 0].tolist() == [44, 50, 55, 52]
+    assert [int(loader.clip_rows(window, "cam")[0]) for window in range(4)] == [44, 50, 55, 52]
+
+
+@pytest.mark.parametrize(("clip", "sentence"), [
+    ({"start": 2.4, "rows": 10}, "has 10 rows from row 48 on, .*has gaps there, and a clip lies in one run"),
+    ({"start": 3.0, "rows": 2}, "begins at 3, .*has gaps there"), ({"start_row": 80, "rows": 1}, "at row 80, .* has 80 rows")])
+def test_clips_lie_in_one_run(clip: dict[str, float], sentence: str, gap: str) -> None:
+    with pytest.raises(trajpack.UsageError, match=sentence):
+        trajpack.open(gap).windows(clips=[{"episode": "a", **clip}])
+
+
+def test_runs_of_another_phase_are_interpolated(short: str) -> None:
+    plan = {"steps": [{"step": "resample", "streams": "cam", "rate": 5, "method": "nearest"}]}
+    beyond = 0
+    for batch in trajpack.open(short).windows(channels=["cam"], past=4, length=3, edge="pad", plan=plan, batch=1,
+                                              shuffle=False, meta=True, time=True):
+        start, times = float(batch["meta:time"][0]), batch["time:cam"][0]
+        for value, time in zip(given(batch, 0), times.tolist(), strict=True):
+            # Runs lie at 0, 0.2, .. 0.8 and at 1.3, 1.5, .. 2.3 s, and their last rows count for an interval.
+            if value is not None:
+                assert value == pytest.approx(10 * min(time, 0.8 if time < 1.1 else 2.3))
+                beyond += (time < 1.1) != (start < 1.1)
+    assert beyond > 5

@@ -83,31 +83,36 @@ def test_rows_of_vectors_are_counted_once(tmp_path: Path) -> None:
     assert [p["rows"] for p in word["places"]] == [[30, 31], [90, 92], [150, 151]]
 
 
-@pytest.mark.parametrize("stretches, rows, whole, seen", [
-    ([(200, 300)], 1000, False, True), ([(200, 300), (600, 700)], 1000, False, True), ([(300, 900)], 1000, False, True),
-    ([(200, 300)], 1000, True, True), ([(40, 80)], 120, False, True), ([(0, 600)], 1000, False, False),
-    ([(0, 100), (600, 700)], 1000, False, False)])
+@pytest.mark.parametrize("noise", [0.1, 0.0])
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("stretches, rows, smooth_too", [
+    ([(200, 300)], 1000, True), ([(200, 300), (600, 700)], 1000, True), ([(300, 900)], 1000, True),
+    ([(40, 80)], 120, True), ([(0, 600)], 1000, False), ([(0, 100), (600, 700)], 1000, False),
+    ([(600, 1000)], 1000, False)])
 def test_sensors_that_stick(
-    stretches: list[tuple[int, int]], rows: int, whole: bool, seen: bool, tmp_path: Path
+    stretches: list[tuple[int, int]], rows: int, smooth_too: bool, whole: bool, noise: float, tmp_path: Path
 ) -> None:
+    """What is smooth may have come to rest where a track begins or ends."""
     random = np.random.default_rng(23)
-    volt = 12.3 + smooth(random, rows)
+    volt = 12.3 + np.sin(np.arange(rows) / 37) + np.sin(np.arange(rows) / 11 + 1) + random.normal(0, noise, rows)
     if whole:
-        volt = np.round(volt * 9000).astype(np.int32)
+        volt = np.round(volt * 90_000).astype(np.int32)
     for first, end in stretches:
         volt[first:end] = volt[first]
     path = dataset(tmp_path / "ds", [{"s": {"volt": volt} | values(random, rows)}])
     assert [(f["count"], [p["rows"] for p in f["places"]]) for f in report(path)["findings"]] == (
-        [(sum(b - a for a, b in stretches), [list(s) for s in stretches])] if seen else [])
+        [(sum(b - a for a, b in stretches), [list(s) for s in stretches])] if smooth_too or noise else [])
 
 
 def test_joints_that_pause_and_counters_that_stop_do_not_stick(tmp_path: Path) -> None:
     random = np.random.default_rng(24)
     rows = np.arange(1000)
-    moving = (rows // 100 % 3 != 1).astype(float)
-    joint = np.cumsum(np.cos(rows / 90) * 0.02 * moving)
-    frame = np.cumsum(moving).astype(np.int64)
-    assert found(dataset(tmp_path / "ds", [{"s": {"joint": joint, "frame": frame} | values(random, 1000)}])) == set()
+    streams = {}
+    for name, moving in (("often", rows // 100 % 3 != 1), ("once", (rows < 400) | (rows >= 500)), ("last", rows < 700)):
+        joint = np.cumsum(np.cos(rows / 90) * 0.02 * moving)
+        streams |= {name: joint, f"{name}_ticks": np.round(joint * 40_000).astype(np.int32),
+                    f"{name}_frame": np.cumsum(moving)}
+    assert found(dataset(tmp_path / "ds", [{"s": streams | values(random, 1000)}])) == set()
 
 
 def test_words_for_missing_in_most_rows_or_among_large_values(tmp_path: Path) -> None:
