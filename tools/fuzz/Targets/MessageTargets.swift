@@ -62,6 +62,8 @@ private func decode(
     while profiles.count < decoder.type.fields.count {
       profiles.append(FieldProfile(decoder.type.fields[profiles.count]))
     }
-    for i in profiles.indices where i < row.count { profiles[i].observe(row.values[i]) }
+    for i in profiles.indices where i < row.count {
+      profiles[i].observe(row.values[i], of: .init(i, of: decoder.type.fields[i]))
+    }
   }
 }
