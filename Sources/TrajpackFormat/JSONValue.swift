@@ -4,7 +4,7 @@ public enum JSONValue: Sendable, Equatable {
   case bool(Bool)
   /// A number written without fraction or exponent that fits in 64 bits.
   case int(Int64)
-  /// A number written so that is greater than those of ``int(_:)`` and fits in 64 bits without a sign.
+  /// A whole number greater than `Int64.max` that fits in 64 bits without a sign.
   case uint(UInt64)
   case double(Double)
   case string(String)

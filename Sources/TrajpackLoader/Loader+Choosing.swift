@@ -73,7 +73,8 @@ extension Loader {
       _ setup: LoaderSetup, _ source: WindowSource, _ dataset: OpenDataset, _ values: String?
     ) -> String {
       var text =
-        "1 \(dataset.digest) \(reference) \(setup.past) \(setup.length) \(source.ruleText)"
+        // 2: rows beyond a gap count.
+        "2 \(dataset.digest) \(reference) \(setup.past) \(setup.length) \(source.ruleText)"
       if let plan = options.plan { text += " plan=\(plan.digest)" }
       if let values { text += " values=\(values)" }
       for name in ["split", "episodes", "where", "windows_where", "tolerance"] {

@@ -247,6 +247,34 @@ def test_netcdf_times_of_a_dimension_of_another_name(trajpack, tmp_path):
     same(own["time/time"], [0.0, 1])
 
 
+def test_netcdf_times_that_count_no_rows_are_values(trajpack, tmp_path):
+    """Moments with nothing beside them, when stations were set up, and times that go back."""
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        for name, size in (("obs", 3), ("time", 2), ("event", 2), ("station", 2), ("wild", 2)):
+            file[name] = np.arange(size, dtype="f8")
+            file[name].make_scale(name)
+        times = {"t": ("obs", [0.0, 1, 4]), "event_time": ("event", [5.0, 7]), "deployed": ("station", [3.0, 4]),
+                 "back": ("wild", [2.0, 1])}
+        for name, (dim, values) in times.items():
+            file[name] = np.array(values)
+            file[name].attrs["units"] = "days since 2000-01-01"
+            file[name].dims[0].attach_scale(file[dim])
+        file["temp"] = np.arange(6.0).reshape(2, 3)
+        file["temp"].dims[0].attach_scale(file["station"])
+        file["temp"].dims[1].attach_scale(file["obs"])
+        for name, dim in (("size", "wild"), ("w", "time")):
+            file[name] = np.array([5.0, 6])
+            file[name].dims[0].attach_scale(file[dim])
+    _, episodes, values = converted(trajpack, tmp_path, tmp_path / "a.nc")
+    own = episodes["a"]
+    same(own["obs/temp"], np.arange(6.0).reshape(2, 3).T)
+    same(own["obs/time"], [0.0, 1, 4])
+    same(own["time/w"], [5.0, 6])
+    assert values["a"]["event_time"] == [5.0, 7] and values["a"]["size"] == [5.0, 6]
+    assert values["a"]["back"] == [2.0, 1]
+
+
 def test_netcdf_members_with_axes_of_their_own(trajpack, tmp_path):
     rows = np.array([(i, (i, i + 1)) for i in range(4)], dtype=[("p", "f8"), ("q", "i4", (2,))])
     with h5py.File(tmp_path / "a.nc", "w") as file:

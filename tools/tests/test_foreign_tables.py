@@ -344,9 +344,13 @@ def test_types_of_arrow_that_are_not_read_leave_the_others(trajpack, tmp_path):
         "dense": pa.UnionArray.from_dense(types, pa.array([0, 0, 1], pa.int32()), [pa.array([1, 3]), pa.array(["b"])]),
         "within": pa.StructArray.from_arrays([pa.array([1, 2, 3]), runs], ["x", "runs"]),
     }
+    older = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
+    columns |= {f"old_{name}": columns[name] for name in ("decimal", "sparse", "dense")}
     for name, column in columns.items():
         path = tmp_path / f"{name}.arrow"
-        with pa.ipc.new_file(path, pa.schema([("t", "f8"), (name, column.type), ("after", "i8")])) as file:
+        options = older if name.startswith("old") else None
+        schema = pa.schema([("t", "f8"), (name, column.type), ("after", "i8")])
+        with pa.ipc.new_file(path, schema, options=options) as file:
             file.write(pa.table({"t": rows["t"], name: column, "after": rows["after"]}))
         outcome, arrays, _ = converted(trajpack, tmp_path / name, path)
         check(arrays[name], {"after": np.array(rows["after"])})

@@ -148,3 +148,14 @@ def test_rows_of_pictures_with_bytes_behind_them(trajpack, tmp_path, encoding, k
     _, arrays, _ = converted(trajpack, tmp_path, path)
     assert arrays["c"]["i/data"].dtype == np.dtype(kind)
     np.testing.assert_array_equal(arrays["c"]["i/data"], frames)
+
+
+def test_fields_of_impossible_numbers_are_one_sentence(trajpack, tmp_path):
+    pb = pytest.importorskip("google.protobuf.descriptor_pb2")
+    for number in (-1, 0, 2**29):
+        file = pb.FileDescriptorProto(name="x.proto", package="x", syntax="proto3")
+        file.message_type.add(name="M").field.add(name="a", number=number, type=1, label=1)
+        schema = pb.FileDescriptorSet(file=[file]).SerializeToString()
+        path = write(tmp_path / "x.mcap", [("/x", "protobuf", "x.M", "protobuf", schema, [(START, START, b"")])])
+        said = run(trajpack, "convert", path, tmp_path / "o", fails=True)
+        assert f"a field of the number {number}" in said

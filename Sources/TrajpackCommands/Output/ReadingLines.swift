@@ -49,7 +49,7 @@ enum ReadingLines {
     }
     if let beyond = reading["out_of_range"], let count = beyond["count"]?.int {
       parts.append(
-        "\(count) number\(count == 1 ? "" : "s") that float64 does not hold, as '\(beyond["first"]?.string ?? "")', kept "
+        "\(count) number\(count == 1 ? "" : "s") that float64 does not hold, such as '\(beyond["first"]?.string ?? "")', kept "
           + "as infinity or 0")
     }
     if let rows = reading["empty_rows"]?.int { parts.append("\(rows) empty rows left out") }

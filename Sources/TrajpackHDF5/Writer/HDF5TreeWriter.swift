@@ -117,6 +117,7 @@ public final class HDF5TreeWriter {
     let status: Int32
     switch value {
     case .int(let n): status = tph5_tree_set_integer(object.id, name, n)
+    case .uint(let n): status = tph5_tree_set_number(object.id, name, Double(n))
     case .double(let x): status = tph5_tree_set_number(object.id, name, x)
     case .bool(let b): status = tph5_tree_set_truth(object.id, name, b ? 1 : 0)
     case .string(let text): status = tph5_tree_set_text(object.id, name, text)

@@ -140,7 +140,7 @@ struct ClipPlacer {
       if case .regular(_, let rate) = view.clocks[numbers.clock] { own = rate }
       let clock = try view.trackClock(track, reader: reader)
       do throws(Refusal) {
-        var placed = try place(clip, clock, rate: own)
+        var placed = try place(clip, clock, rate: own, before: before)
         (placed.track, placed.episode, placed.before) = (track, episode, before)
         let line = placed.grid ?? clock
         let last = placed.anchor + placed.rows - 1
@@ -156,8 +156,8 @@ struct ClipPlacer {
         if weight > longest { (refusal, longest) = (error, weight) }
       }
     }
-    if runs.count > 1, isOne {
-      refusal.text += "; the stream has gaps there, and a clip lies in one run of its rows"
+    if runs.count > 1, isOne, longest > 0 {
+      refusal.text += "; the stream has gaps, and a clip lies in one run of its rows"
     }
     return .failure(refusal)
   }
@@ -182,8 +182,11 @@ struct ClipPlacer {
   }
 
   /// A clip on one track.
-  func place(_ clip: Clip, _ own: TrackClock, rate ownRate: Rational?) throws(Refusal) -> PlacedClip
-  {
+  ///
+  /// - Parameter before: The rows of the stream before the track, for sentences.
+  func place(
+    _ clip: Clip, _ own: TrackClock, rate ownRate: Rational?, before: Int = 0
+  ) throws(Refusal) -> PlacedClip {
     guard let first = own.instant(0), let last = own.instant(own.rows - 1) else {
       throw Refusal(text: "is of episode '\(clip.episode)', which has no row of '\(reference)'")
     }
@@ -219,8 +222,10 @@ struct ClipPlacer {
       }
       guard rows <= own.rows - row else {
         throw Refusal(
-          text: "has \(counted(rows, "row")) from row \(row) on, but episode '\(clip.episode)' has "
-            + "\(counted(own.rows, "row")) of '\(reference)'")
+          text: "has \(counted(rows, "row")) from row \(before + row) on, but "
+            + (before > 0
+              ? "the rows of '\(reference)' without a gap end at row \(before + own.rows - 1)"
+              : "episode '\(clip.episode)' has \(counted(own.rows, "row")) of '\(reference)'"))
       }
       return PlacedClip(
         number: 0, shard: 0, episode: 0, track: 0, row: row, rows: rows, rate: ownRate, anchor: row,

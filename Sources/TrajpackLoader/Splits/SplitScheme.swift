@@ -167,6 +167,7 @@ extension SplitScheme {
     switch value {
     case .null: return nil
     case .int(let n): return .real(Double(n))
+    case .uint(let n): return .real(Double(n))
     case .double(let x): return .real(x)
     case .string(let text):
       let parts = text.split(separator: "/", omittingEmptySubsequences: false)

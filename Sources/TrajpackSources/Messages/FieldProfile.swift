@@ -39,8 +39,8 @@ struct FieldProfile: Sendable {
 
   init(_ field: MessageField) { self.field = field }
 
-  /// A field of a decoder: the number of its profile, and what the decoder's items are, which another channel of the topic
-  /// may have otherwise.
+  /// A field of a decoder: the number of its profile, and the type of the decoder's items; another channel of the same topic
+  /// may have another type.
   struct Place: Sendable {
     let number: Int
     fileprivate let content: MessageField.Content

@@ -63,7 +63,7 @@ final class MessageRow {
     var capacity: Int
   }
 
-  /// Behind a pointer, because each access to a variable of a class is checked.
+  /// Behind a pointer, because Swift checks exclusive access to stored variables of a class at run time.
   private let state: UnsafeMutablePointer<State>
 
   /// The values of each field.

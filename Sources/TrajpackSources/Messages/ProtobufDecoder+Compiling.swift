@@ -16,8 +16,8 @@ extension ProtobufDecoder {
     case vector([Int], Int)
   }
 
-  /// A class, because a copy of its parts costs more than what is decoded; it does not change, because access to what
-  /// does is checked each time.
+  /// A class, because a copy of its parts costs more than what is decoded. Its parts are constants, because Swift checks
+  /// exclusive access to variables of a class at run time.
   final class Slot {
     let name: String
     let number: Int

@@ -212,6 +212,9 @@ struct ProtobufTypes {
       default: break
       }
     }
+    guard (1..<1 << 29).contains(out.number) else {
+      throw ProtobufWire.damaged("has a field of the number \(out.number)")
+    }
     out.isRepeated = label == 3
     // Fields of proto3 have no presence but by 'optional' and in a oneof; those of proto2 and of editions have.
     out.hasPresence = !out.isRepeated && (syntax != "proto3" || isOptional || isInOneof)

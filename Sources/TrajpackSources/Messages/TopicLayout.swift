@@ -210,7 +210,7 @@ struct TopicLayout {
             ? [] : [.init("item", .array(field.shape.map { .int(Int64($0)) }))])))
   }
 
-  /// Whether a field says which elements of another are observed, and the other has them in its own channel.
+  /// Whether a field says which elements of another are observed, and the channel of the other marks them itself.
   private func isMask(_ seen: FieldProfile) -> Bool {
     guard let other = seen.field.fact?.observes.flatMap({ profile[$0] }),
       let type = other.numberType
@@ -226,8 +226,9 @@ struct TopicLayout {
       }), let range = type.range, range.lowerBound < 0, !seen.conflicts
     else { return false }
     let isWhole = [seen, mask].allSatisfy { $0.present == profile.rows && $0.empty == 0 }
+    let bytes = (seen.items?.upperBound ?? 0) * seen.field.elements * type.size
     return isWhole && seen.items == mask.items && seen.items?.count == 1
-      && Int128(seen.low) > range.lowerBound && !seen.isHuge
+      && bytes <= Self.mostRowBytes && Int128(seen.low) > range.lowerBound && !seen.isHuge
   }
 
   private mutating func planText(_ seen: FieldProfile, _ name: String) {
@@ -291,7 +292,7 @@ struct TopicLayout {
   /// Pictures of one size as an array; `nil` for everything else.
   private func image(_ seen: FieldProfile) -> Channel? {
     guard seen.field.path == "data", seen.field.isList, isType(["Image", "RawImage"]),
-      case .number(.uint8) = seen.field.content, seen.present == profile.rows, seen.empty == 0,
+      seen.numberType == .uint8, seen.present == profile.rows, seen.empty == 0,
       let bytes = seen.items, bytes.lowerBound == bytes.upperBound,
       let height = constant("height"), let width = constant("width"), let step = constant("step"),
       let encodings = profile["encoding"]?.texts, encodings.count == 1,

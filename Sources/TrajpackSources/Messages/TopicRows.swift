@@ -217,7 +217,8 @@ final class TopicRows {
         let isText =
           channel.name == name
           ? channel.kind == .text : channel.description == TopicLayout.texts
-        if channel.name != name, !isText { return nil }
+        let isList = isText || channel.conventions.contains { $0.name == "elements" }
+        if channel.name != name, !isList { return nil }
         return cell(isText ? .texts : .bytes, i)
       }
       return channel.convention(TopicLayout.lengths).flatMap(laid.channel(named:)).map {

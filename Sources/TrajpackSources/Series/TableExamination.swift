@@ -83,7 +83,7 @@ struct TableExamination: Sendable {
         facts[i].add(number)
         if rows == 0, number.form != .text, number.form != .missing { firstHasNumber = true }
         if number.isOutOfRange {
-          columns[i].outOfRange.merge(OutOfRange(count: 1, first: cell.text))
+          columns[i].outOfRange.merge(OutOfRange(count: 1, first: String(cell.text.prefix(40))))
         }
         bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {

@@ -199,7 +199,7 @@ struct TablePlan {
     var outOfRange = TableExamination.OutOfRange()
     for column in columns where !column.facts.hasText {
       words.merge(column.words, uniquingKeysWith: +)
-      outOfRange.merge(column.outOfRange)
+      if column.facts.choice != nil { outOfRange.merge(column.outOfRange) }
     }
     let missing = words.sorted { $0.key < $1.key }.map { word, count in
       JSONValue.Member(word, .int(Int64(count)))

@@ -37,7 +37,11 @@ public struct ValuedImporter<Source: Importer>: Importer {
   public var remarks: [String] { source.remarks }
   /// What the importer does not read, without the file of the values.
   public var leftOut: [LeftOut] {
-    source.leftOut.filter { ![file.path, FileSystem.name(of: file.path)].contains($0.path) }
+    source.leftOut.filter { left in
+      left.path != file.path
+        && (left.path != FileSystem.name(of: file.path)
+          || !source.recordings.contains { $0.path.hasPrefix(FileSystem.parent(of: file.path)) })
+    }
   }
 
   /// See ``Importer``.

@@ -124,12 +124,13 @@ public enum EpisodeValue: Sendable, Equatable {
 
 extension EpisodeValue {
   /// The value that plain JSON is, and a field of its type: numbers, texts, truth values (as 0 and 1) and nested
-  /// lists of numbers of one shape; `nil` for all else, as whole numbers beyond Int64. NaN is missing.
+  /// lists of numbers of one shape; `nil` for all else. NaN is missing. Whole numbers beyond Int64 are the nearest doubles.
   public static func plain(
     _ json: JSONValue, named name: String
   ) -> (field: ValueField, value: EpisodeValue)? {
     switch json {
     case .int(let n): return (ValueField(name, .integer), .integer(n))
+    case .uint(let n): return (ValueField(name, .number), .number(Double(n)))
     case .double(let x): return (ValueField(name, .number), x.isNaN ? .missing : .number(x))
     case .bool(let truth): return (ValueField(name, .integer), .integer(truth ? 1 : 0))
     case .string(let text): return (ValueField(name, .text), .text(text))
@@ -154,7 +155,7 @@ extension EpisodeValue {
         field,
         isWhole ? .integers(whole.map(Int64.init)) : .numbers(flat.map { double($0) ?? .nan })
       )
-    case .null, .object, .uint: return nil
+    case .null, .object: return nil
     }
   }
 
@@ -163,7 +164,6 @@ extension EpisodeValue {
   ) -> Bool {
     guard let size = shape.first else {
       flat.append(json)
-      if case .uint = json { return false }
       return double(json) != nil
     }
     guard let elements = json.array, elements.count == size else { return false }

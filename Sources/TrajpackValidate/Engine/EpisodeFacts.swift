@@ -26,6 +26,9 @@ struct ColumnFacts: Sendable {
   var meanSize: Double { finite > 0 ? sizeSum / Double(finite) : 0 }
   var meanStep: Double { moves > 0 ? stepSum / Double(moves) : 0 }
   var isConstant: Bool { finite > 0 && minimum == maximum }
+  /// Whether it goes one way only, as clocks and counters do: its steps together are as long as from the least to the
+  /// largest value, as far as a float32 can tell.
+  var goesOneWay: Bool { maximum > minimum && stepSum <= (maximum - minimum) * (1 + 0x1p-12) }
 
   mutating func add(_ more: tp_column_facts) {
     finite += Int(more.finite)

@@ -36,9 +36,7 @@ private final class DriftCheck: DatasetCheck {
         spans.append(found.maximum - found.minimum)
       }
       seen += 1
-      // The way is as long as from the least to the largest value, as far as a float32 can tell.
-      let range = found.maximum - found.minimum
-      if range > 0, found.stepSum <= range * (1 + 0x1p-12) { oneWay += 1 }
+      if found.goesOneWay { oneWay += 1 }
       guard means.count == DriftCheck.mostMeans else { return }
       means = Swift.stride(from: 0, to: means.count, by: 2).map { means[$0] }
       spans = Swift.stride(from: 0, to: spans.count, by: 2).map { spans[$0] }

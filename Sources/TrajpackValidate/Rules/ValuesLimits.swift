@@ -9,7 +9,7 @@ extension Rule {
       An int16 signal that is 32767 for several rows at its peaks. Reported where the largest or smallest number of the \
       stored integer type comes in three neighbouring rows or more. Integers of 32 and 64 bits are looked at for the ends of 16 and 32 bits, too, if none of their values lies beyond. There, and in labels \
       (which arrays of integers are unless something else is said) and types of 8 bits, ends are often meant (an id of none, a trigger that is pressed): reported where at most three quarters of the rows are at an \
-      end, other values come within a quarter of the range of it, and at least half of the other steps change something; of 8 bits three quarters of them, between 32 values or more.
+      end, other values come within a quarter of the range of it, and at least half of the other steps change something; of 8 bits three quarters of them, between 32 values or more, and at most a tenth of the rows at 0.
       """,
     remedy: "Record with a larger range, or mark these rows as missing.",
     concerns: { !LimitCheck.ends($0.channel.type).isEmpty },
@@ -47,8 +47,9 @@ private final class LimitCheck: TrackCheck {
     var length = 0
     /// The ends at which it stands, as far as it has been seen.
     var ends: ClosedRange<Double>?
-    /// Rows at an end, and those of them that follow one at the same end.
+    /// Rows at an end, those of them at the lower one, and those that follow one at the same end.
     var rows = 0
+    var lowRows = 0
     var still = 0
     /// The extremes of all other values.
     var low = Double.infinity
@@ -137,6 +138,7 @@ private final class LimitCheck: TrackCheck {
       }
       if column.length > 0, values[row - 1] != value { column.length = 0 }
       column.rows += 1
+      if value == ends.lowerBound { column.lowRows += 1 }
       column.length += 1
       if column.length > 1 { column.still += 1 }
       guard value != 0 else { continue }
@@ -160,12 +162,14 @@ private final class LimitCheck: TrackCheck {
       }
       if isBeyond { continue }
       let own = item.quantity.channel.type.range.map { Double($0.upperBound) }
-      let isSure = item.columns.enumerated().contains { element, column in
-        guard let ends = column.ends else { return false }
-        if !item.isDoubtful, ends.upperBound == own { return true }
-        return isMeasured(column, ends, facts.columns[columns.first + element], columns.size)
-      }
-      guard isSure, let ends = item.columns.lazy.compactMap(\.ends).first else { continue }
+      let sure = item.columns.enumerated().lazy.compactMap { element, column in
+        column.ends.flatMap { ends -> ClosedRange<Double>? in
+          if !item.isDoubtful, ends.upperBound == own { return ends }
+          let found = facts.columns[columns.first + element]
+          return self.isMeasured(column, ends, found, columns.size) ? ends : nil
+        }
+      }.first
+      guard let ends = sure else { continue }
       hits.add(
         ends.upperBound == own
           ? "stands at an end of the range of \(item.quantity.channel.type.rawValue)"
@@ -191,6 +195,8 @@ private final class LimitCheck: TrackCheck {
         && column.low <= ends.lowerBound + quarter
     guard column.rows * 4 <= found.finite * 3, moves >= 16, isNear else { return false }
     guard bytes == 1 else { return same * 2 <= moves }
+    // A trigger or a gripper rests at 0 and is pressed to the end.
+    guard ends.lowerBound < 0 || column.lowRows * 10 <= found.finite else { return false }
     let levels = (0..<4).reduce(0) { $0 + column.seen[$1].nonzeroBitCount }
     return same * 4 <= moves && levels >= 32
   }

@@ -125,7 +125,7 @@ private final class SentinelCheck: TrackCheck {
     else { return false }
     if value == -1 {
       // Among values of zero and more that are no whole numbers.
-      return others.low >= 0 && (column.fractions) * 10 > column.finite * 5
+      return others.low >= 0 && column.fractions * 2 > column.finite
     }
     let (low, high) = others
     let distance = value < low ? low - value : value > high ? value - high : 0

@@ -8,9 +8,9 @@ extension Rule {
     example: """
       A voltage that changes in every row keeps one value for 200 rows while other channels go on. Reported of channels \
       that change in at least 95 % of all other steps, 64 or more, for stretches of 32 equal rows or more, and only where another channel of the \
-      stream changes meanwhile: when all rest, nothing moved. They are up to nine tenths of the rows. What moves \
-      smoothly may rest (a joint that pauses): it is reported only where at least half of the stretches end with a step of four times the mean of all others, since what a sensor did not see went on, and where the \
-      track does not begin with one. A channel of which every fourth change or more turns around has noise, and does not rest. \
+      stream changes meanwhile: when all rest, nothing moved. Such stretches may be up to nine tenths of the rows together. What moves \
+      smoothly may rest (a joint that pauses): it is reported only where at least half of the stretches end with a step of four times the mean of all others, because after a fault the value jumps to where the signal went meanwhile, and where the \
+      track does not begin with such a stretch. Clocks and counters do not count as other channels. A channel of which every fourth change or more turns around has noise, and does not rest. \
       A value that stays within a hundredth of the \
       largest or smallest of the track has reached an end (a full tank, a clamp, silence) and is not reported, nor is a channel that rests for 4 to 31 rows \
       twice elsewhere. Whole numbers are looked at where they cover 256 and more (fewer repeat by themselves), and a tenth of the changes go up and a tenth go down: counters stop on purpose. Not seen is a sensor that sticks for less than 32 rows, or in a track of less than 96.
@@ -159,12 +159,14 @@ private final class StuckCheck: TrackCheck {
     return stretch
   }
 
-  /// Whether another column that changes nearly always goes on in these rows: its own longest stretch is short.
+  /// Whether another column that changes nearly always goes on in these rows: its own longest stretch is short. A clock or
+  /// a counter goes on whatever rests.
   private func moves(elsewhere i: Int, _ element: Int, _ rows: Int, _ facts: TrackFacts) -> Bool {
     for (j, item) in items.enumerated() where j != i || items.count == 1 {
       for other in 0..<item.columns.count where j != i || other != element {
         let known = facts.columns[item.columns.first + other]
-        if known.same * 20 <= known.moves, known.moves > 0, stretches[j][other].longest * 4 <= rows
+        if known.same * 20 <= known.moves, known.moves > 0, !known.goesOneWay,
+          stretches[j][other].longest * 4 <= rows
         {
           return true
         }

@@ -134,8 +134,8 @@ def test_clips_count_rows_over_a_gap(gap: str) -> None:
 
 
 @pytest.mark.parametrize(("clip", "sentence"), [
-    ({"start": 2.4, "rows": 10}, "has 10 rows from row 48 on, .*has gaps there, and a clip lies in one run"),
-    ({"start": 3.0, "rows": 2}, "begins at 3, .*has gaps there"), ({"start_row": 80, "rows": 1}, "at row 80, .* has 80 rows")])
+    ({"start": 2.4, "rows": 10}, "has 10 rows from row 48 on, .*has gaps, and a clip lies in one run"),
+    ({"start": 3.0, "rows": 2}, "begins at 3, .*has gaps"), ({"start_row": 60, "rows": 50}, "has 50 rows from row 60 on, .* end at row 79"), ({"start_row": 80, "rows": 1}, "at row 80, .* has 80 rows")])
 def test_clips_lie_in_one_run(clip: dict[str, float], sentence: str, gap: str) -> None:
     with pytest.raises(trajpack.UsageError, match=sentence):
         trajpack.open(gap).windows(clips=[{"episode": "a", **clip}])

@@ -54,6 +54,8 @@ def test_a_described_channel_that_rows_lack_is_refused_with_the_first_row(tmp_pa
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"rate": {"frame": 10}}, "no stream 'frame' to describe; did you mean 'frames'"),
     ({"streams": {"frame": {"tick": "1/10"}}}, "no stream 'frame' to describe"),
+    ({"streams": {"frames": {"description": "x"}}}, "description of stream 'frames' is None there, and 'x' in"),
+    ({"streams": {"frames": {"time_unit": "ms"}}}, "time_unit of stream 'frames' is 's' there, and 'ms' in 'streams'"),
     ({"channels": {"p": {"units": "rad"}}}, "has no channel 'frames/p'"),
     ({"channels": {"q": {"units": "deg"}}}, "units of channel 'frames/q' is 'rad' there, and 'deg' in 'channels'"),
     ({"channels": {"q": {"dtype": "f4"}}}, "dtype of channel 'frames/q' is 'float64' there"),

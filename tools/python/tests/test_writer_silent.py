@@ -28,6 +28,7 @@ FRAME = pandas.DataFrame({"x": np.arange(4.0)})
 
 @pytest.mark.parametrize(("give", "sentence"), [
     (lambda e: e.extend(x=[2**63 + 1, 1]), "no type of numbers holds 9223372036854775809 and the others beside it"),
+    (lambda e: e.extend(x=[2**60 + 1, float("nan")]), "no type of numbers holds 1152921504606846977"),
     (lambda e: e.extend(x=[2**60 + 1, 0.5]), "no type of numbers holds 1152921504606846977"),
     (lambda e: e.extend(x=[[2**63 + 1, -1]]), "no type of numbers holds 9223372036854775809"),
     (lambda e: e.extend(x=np.arange(4.0), time=[0, 0.1]), "there are 4 rows and 2 times"),

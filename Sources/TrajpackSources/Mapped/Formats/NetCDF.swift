@@ -58,7 +58,7 @@ enum NetCDF {
   ) throws(TrajpackError) -> MappedSource {
     var source = MappedSource(recordings: [])
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
-      let axes = TimeAxes(index)
+      let axes = try TimeAxes(index)
       let own = index.children("/").filter { $0.array != nil }
       let groups = index.children("/").filter { group in
         group.isGroup && index.children(group.path).contains { axes.times(of: $0) == $0.path }
@@ -220,7 +220,7 @@ enum NetCDF {
         channels: [MappedChannel(channel, .tree(part))], attributes: [.init("constant", true)]))
   }
 
-  private static func scaling(_ node: TreeNode, _ array: TreeArray) -> TreePart.Scaling? {
+  fileprivate static func scaling(_ node: TreeNode, _ array: TreeArray) -> TreePart.Scaling? {
     let (scale, offset) = (node["scale_factor"]?.number, node["add_offset"]?.number)
     // NetCDF-4 has unsigned types, and files that were NetCDF-3 once say it as these do.
     let isUnsigned =
@@ -241,28 +241,34 @@ enum NetCDF {
 private struct TimeAxes {
   /// The paths of variables, by those of dimensions.
   private var coordinates: [String: String] = [:]
-  /// Times of dimensions whose own coordinate is none: `time(obs)`, as CF has observations one after the other.
+  /// Times of dimensions whose own coordinate is not a time: `time(obs)`, as CF has observations one after the other.
   private var auxiliary: [String: String] = [:]
-  /// Dimensions that are only called so.
+  /// Dimensions named `time` or `t` that have no coordinate variable.
   private var bare: Set<String> = []
 
-  init(_ index: TreeIndex) {
-    for node in index.below("/") where node.array != nil {
+  /// - Throws: A data error where the times of an auxiliary coordinate cannot be read.
+  init(_ index: TreeIndex) throws(TrajpackError) {
+    var others: [String: [TreeNode]] = [:]
+    for node in index.below("/") where node.array != nil && !NetCDF.isBare(node) {
       let dimensions = NetCDF.dimensions(node)
       for path in dimensions where !path.isEmpty {
+        if path != node.path { others[path, default: []].append(node) }
         if let scale = index[path], !NetCDF.isBare(scale) {
           if Self.isTime(scale) || Self.isNamed(path) { coordinates[path] = path }
         } else if Self.isNamed(path) {
           bare.insert(path)
         }
       }
-      guard dimensions.count == 1, dimensions[0] != node.path, !NetCDF.isBare(node),
-        node.array?.type != nil, Self.isTime(node)
-      else { continue }
-      // Of several, such as the beginning and the end, the one that is called so.
-      if auxiliary[dimensions[0]] == nil || Self.isNamed(node.path) {
-        auxiliary[dimensions[0]] = node.path
+    }
+    for (path, nodes) in others where coordinates[path] == nil {
+      var times: [TreeNode] = []
+      for node in nodes where NetCDF.dimensions(node).count == 1 && Self.isTime(node) {
+        if try Self.rises(node, index) { times.append(node) }
       }
+      // Of several, such as the beginning and the end, the one that is named so. What no other variable lies along are
+      // moments, and no times of rows.
+      guard let first = times.first, nodes.count > 1 else { continue }
+      auxiliary[path] = (times.first { Self.isNamed($0.path) } ?? first).path
     }
   }
 
@@ -270,12 +276,34 @@ private struct TimeAxes {
   func rows(of node: TreeNode) -> String? {
     let dimensions = NetCDF.dimensions(node)
     return dimensions.first { coordinates[$0] != nil || bare.contains($0) }
+      ?? dimensions.first { auxiliary[$0].map(Self.isNamed) ?? false }
       ?? dimensions.first { auxiliary[$0] != nil }
   }
 
   /// The variable that holds the times of a variable's rows.
   func times(of node: TreeNode) -> String? {
     rows(of: node).flatMap { coordinates[$0] ?? auxiliary[$0] }
+  }
+
+  /// Whether the numbers of a variable are times of rows: none is missing, and none lies before the one before.
+  private static func rises(_ node: TreeNode, _ index: TreeIndex) throws(TrajpackError) -> Bool {
+    guard let array = node.array, array.isRead, let type = array.type, array.count <= 1 << 24 else {
+      return false
+    }
+    let scaling = NetCDF.scaling(node, array)
+    guard scaling.map({ $0.scale == 1 && $0.offset == 0 && !$0.isUnsigned }) ?? true else {
+      return false
+    }
+    var last = -Double.infinity
+    var isRising = true
+    try index.tree.read(node, [0..<array.count]) { (bytes) throws(TrajpackError) in
+      for i in 0..<bytes.count / type.size {
+        let time = StoredNumber(bytes, i, type).double
+        isRising = isRising && time >= last && !(scaling?.missing.contains(time) ?? false)
+        last = time
+      }
+    }
+    return isRising
   }
 
   /// Whether a variable counts units since a date, or says that it is the time.

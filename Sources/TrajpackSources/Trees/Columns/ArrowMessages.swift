@@ -95,6 +95,8 @@ struct ArrowMessages {
   private(set) var batches: [ArrowBatch] = []
   private(set) var dictionaries: [Int: [ArrowBatch]] = [:]
   private var next = 0
+  /// The version of the metadata; 4 is V5.
+  private var version: Int16 = 4
 
   private static let mostMetadata = 64 << 20
 
@@ -160,6 +162,7 @@ struct ArrowMessages {
       throw TrajpackError(.data, "claims \(length) bytes of footer; it is damaged")
     }
     let footer = try FlatTable(try file.bytes(file.length - 10 - length..<file.length - 10))
+    version = try footer.integer(0, Int16.self)
     guard let schema = try footer.table(1) else { throw TrajpackError(.data, "has no schema") }
     try take(schema: schema)
     // Of each block the first byte, the length of its metadata and that of its body.
@@ -198,7 +201,9 @@ struct ArrowMessages {
       throw TrajpackError(.data, "the message at byte \(at) has no header")
     }
     switch try message.integer(1, UInt8.self) {
-    case 1: try take(schema: header)
+    case 1:
+      version = try message.integer(0, Int16.self)
+      try take(schema: header)
     case 2:
       guard let data = try header.table(1) else { break }
       let id = Int(try header.integer(0, Int64.self))
@@ -265,7 +270,7 @@ struct ArrowMessages {
       let inner = try self.column(child, parents + [column.number])
       column.children.append(inner)
     }
-    try Self.describe(&column, kind, type)
+    try Self.describe(&column, kind, type, version)
     return column
   }
 
@@ -279,7 +284,7 @@ struct ArrowMessages {
   ]
 
   private static func describe(
-    _ column: inout ArrowColumn, _ kind: UInt8, _ type: FlatTable?
+    _ column: inout ArrowColumn, _ kind: UInt8, _ type: FlatTable?, _ version: Int16
   ) throws(TrajpackError) {
     column.type = Int(kind) < names.count ? names[Int(kind)] : "type \(kind)"
     let seconds: [Rational?] = [
@@ -328,8 +333,10 @@ struct ArrowMessages {
     case 15: column.form = .fixedBytes(Int(try type?.integer(0, Int32.self) ?? 0))
     case 16: column.form = .fixedList(Int(try type?.integer(0, Int32.self) ?? 0))
     case 7, 11, 17: column.form = .other(buffers: 2)
-    // Unions have no marks of nulls of their own; the dense ones have places besides.
-    case 14: column.form = .other(buffers: try type?.integer(0, Int16.self) ?? 0 == 0 ? 1 : 2)
+    // Unions have no marks of nulls of their own from V5 on; the dense ones have places besides.
+    case 14:
+      let isDense = try type?.integer(0, Int16.self) ?? 0 != 0
+      column.form = .other(buffers: (isDense ? 2 : 1) + (version < 4 ? 1 : 0))
     case 22: column.form = .other(buffers: 0)
     case 25, 26: column.form = .other(buffers: 3)
     default:

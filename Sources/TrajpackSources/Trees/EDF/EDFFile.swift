@@ -143,9 +143,9 @@ final class EDFFile: TreeFile {
       )
     }
     let duration = times.count > 1 ? decimal(times[1])?.value ?? .nan : .nan
-    // A moment without a text is when the record begins; one that lasts is marked so.
+    // Without text and duration it only says when the record begins; with one it is an annotation without text.
     let texts = parts.dropFirst().dropLast(parts.last?.isEmpty == true ? 1 : 0)
-      .filter { !$0.isEmpty || !duration.isNaN }.map { String(decoding: $0, as: UTF8.self) }
+      .filter { !$0.isEmpty || duration > 0 }.map { String(decoding: $0, as: UTF8.self) }
     return (onset, duration, texts)
   }
 }

@@ -91,6 +91,7 @@ final class ZarrStore: TreeFile {
       let text: String
       switch member.value {
       case .int(let n): return (member.name, TreeValue(content: .integers([n])))
+      case .uint(let n): return (member.name, TreeValue(content: .numbers([Double(n)])))
       case .double(let x): return (member.name, TreeValue(content: .numbers([x])))
       case .bool(let flag): return (member.name, TreeValue(content: .integers([flag ? 1 : 0])))
       case .string(let plain): text = plain

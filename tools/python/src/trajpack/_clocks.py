@@ -58,13 +58,13 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
     rows = [row_of(t, start, rate, where) for t in array.tolist()]
     if any(b - a != 1 for a, b in itertools.pairwise(rows)):
         raise DataError(f"{where}: the times are not one row of the clock apart; leave 'rate' out for explicit times, "
-                        "or append what lies between gaps piece by piece")
+                        "or append each piece between gaps with the time= of its first row")
     return rows[0] if rows else 0
 
 
 def follow(index: Any, rate: Fraction, where: str) -> None:
-    """Refuses the index of a frame whose times do not come one row of a regular clock after the other; half a row of
-    jitter is nothing."""
+    """Refuses the index of a frame whose times do not come one row of a regular clock after the other, up to half a row
+    off the clock of the first row."""
     if index is None or len(index) < 2:
         return
     times, tick = explicit(index, where)
@@ -72,8 +72,8 @@ def follow(index: Any, rate: Fraction, where: str) -> None:
     off = np.flatnonzero(~(np.abs(rows - np.arange(len(rows))) < 0.5))
     if len(off):
         raise DataError(f"{where}: the index of the frame has times that are not one row of the clock apart, from row "
-                        f"{off[0]} on; give time=frame.index and leave 'rate' out, append what lies between gaps piece "
-                        "by piece, or reset_index(drop=True) where it means nothing")
+                        f"{off[0]} on; give time=frame.index and leave 'rate' out, append each piece between gaps with "
+                        "time= of its first row, or reset_index(drop=True) where it means nothing")
 
 
 def explicit(times: Any, where: str) -> tuple[NDArray[Any], Fraction | None]:

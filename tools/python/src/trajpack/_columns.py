@@ -82,7 +82,9 @@ def stack(values: list[Any], where: str) -> Rows:
 
 def _refuse_rounding(array: NDArray[Any], values: list[Any], where: str) -> None:
     """Refuses whole numbers that numpy has rounded to floats, for want of a type that holds them and the others."""
-    if array.dtype.kind != "f" or not array.size or not np.abs(array).max() >= 2.0**53:
+    if array.dtype.kind != "f" or all(getattr(getattr(v, "dtype", None), "kind", "") == "f" for v in values):
+        return
+    if not (np.abs(array) >= 2.0**53).any():
         return
     for one, made in zip(np.ravel(np.array(values, object)).tolist(), np.ravel(array).tolist(), strict=True):
         if isinstance(one, int) and one != made:

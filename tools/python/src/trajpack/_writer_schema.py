@@ -60,19 +60,20 @@ class WriterSchema:
     def _begin_schema(self, planned: dict[str, list[Channel]] | None) -> None:
         """The schema of the data set that was opened, to which what was given must fit."""
         given = {name: dict(about) for name, about in self._about.items()}
-        self._take_schema()
+        there = self._take_schema()
         if not self._channels:
             if planned is not None:
                 self._declare(planned, self._about)
             return
         if planned is not None:
             self._compare(planned)
-        self._compare_described(given)
+        self._compare_described(given, {one["name"]: one for one in there})
 
-    def _take_schema(self) -> None:
+    def _take_schema(self) -> list[dict[str, Any]]:
+        """Takes what the data set has, and returns its streams as the library describes them."""
         document = _write_ffi.text("tpw_writer_schema", self._pointer)
         if document is None:
-            return
+            return []
         for one in document["streams"]:
             self._channels[one["name"]] = [
                 Channel(one["name"], c["name"], c["kind"], c["type"], tuple(c["shape"]), c.get("units"),
@@ -95,6 +96,7 @@ class WriterSchema:
                                  "'values', and set it with 'trajpack annotate'", option="values")
         self._values = there
         self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
+        return list(document["streams"])
 
     def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:
         """With a channel for times, where a stream has no rate."""
@@ -130,23 +132,30 @@ class WriterSchema:
                     raise UsageError(f"{self.path}: channel '{c.path}' is {known.type} {list(known.shape)} there and "
                                      f"{c.type} {list(c.shape)} in the declared schema", option="schema")
 
-    def _compare_described(self, given: Mapping[str, Any]) -> None:
-        """What is said of streams and channels of a data set that has them must be so."""
-        for stream in given:
+    def _compare_described(self, given: Mapping[str, Any], there: Mapping[str, Mapping[str, Any]]) -> None:
+        """What is said of streams and channels of a data set that has them must be so; the rate may be another one in
+        new episodes."""
+        for stream, about in given.items():
             if stream not in self._channels:
                 raise UsageError(f"{self.path} has no stream '{stream}' to describe{nearest(stream, self._channels)}",
                                  option="streams")
+            known = {**there[stream], "tick": (there[stream].get("attributes") or {}).get("tick")}
+            for key in ("time_unit", "description", "skeleton", "tick"):
+                one, said = known.get(key), about.get(key)
+                if said is not None and (Fraction(one or 0) != Fraction(said) if key == "tick" else one != said):
+                    raise UsageError(f"{self.path}: {key} of stream '{stream}' is {one!r} there, and {str(said)!r} in "
+                                     "'streams'; what a data set has stays as it is", option="streams")
         for path, hint in self._hints.items():
             if path not in self._paths:
                 raise UsageError(f"{self.path} has no channel '{path}'{nearest(path, self._paths)}", option="channels")
             stream, name = self._paths[path]
-            known = next(c for c in self._channels[stream] if c.name == name)
-            there = _declare.hint_of(known)
+            channel = next(c for c in self._channels[stream] if c.name == name)
+            hints = _declare.hint_of(channel)
             for key, one in _declare.hint_of(_declare.channel(
-                    stream, name, _declare.type_of(path, hint.get("dtype", known.type)),
-                    hint.get("shape", known.shape), hint)).items():
-                if key in hint and one != there[key]:
-                    raise UsageError(f"{self.path}: {key} of channel '{path}' is {there[key]!r} there, and {one!r} in "
+                    stream, name, _declare.type_of(path, hint.get("dtype", channel.type)),
+                    hint.get("shape", channel.shape), hint)).items():
+                if key in hint and one != hints[key]:
+                    raise UsageError(f"{self.path}: {key} of channel '{path}' is {hints[key]!r} there, and {one!r} in "
                                      "'channels'; what a data set has stays as it is", option="channels")
 
     def _rate(self, stream: str) -> Fraction | None:
