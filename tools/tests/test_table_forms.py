@@ -159,6 +159,6 @@ def test_numbers_that_no_float_holds_are_said(trajpack, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("t,a,b\n0,1e400,1\n1,-2e500,2\n2,1e-400,3\n3,1.5,4\n")
     said = run(trajpack, "convert", path, tmp_path / "o")
-    assert "3 numbers that float64 does not hold, as '1e400'" in said
+    assert "3 numbers that float64 does not hold, such as '1e400'" in said
     outcome = json.loads(run(trajpack, "convert", path, tmp_path / "o", "--json", "-q", "--overwrite"))
     assert outcome["reading"][0]["out_of_range"] == {"count": 3, "first": "1e400"}
