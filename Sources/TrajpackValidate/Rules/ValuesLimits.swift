@@ -9,7 +9,7 @@ extension Rule {
       An int16 signal that is 32767 for several rows at its peaks. Reported where the largest or smallest number of the \
       stored integer type comes in three neighbouring rows or more. Integers of 32 and 64 bits are looked at for the ends of 16 and 32 bits, too, if none of their values lies beyond. There, and in labels \
       (which arrays of integers are unless something else is said) and types of 8 bits, ends are often meant (an id of none, a trigger that is pressed): reported where at most three quarters of the rows are at an \
-      end, other values come within a quarter of the range of it, and at least half of the other steps change something; of 8 bits three quarters of them, between 32 values or more, and at most a tenth of the rows at 0.
+      end, other values come within a quarter of the range of it, and at least half of the other steps change something; of 8 bits three quarters of them, between 32 values or more, and of uint8 at most half as many rows again at 0 as at 255.
       """,
     remedy: "Record with a larger range, or mark these rows as missing.",
     concerns: { !LimitCheck.ends($0.channel.type).isEmpty },
@@ -195,8 +195,10 @@ private final class LimitCheck: TrackCheck {
         && column.low <= ends.lowerBound + quarter
     guard column.rows * 4 <= found.finite * 3, moves >= 16, isNear else { return false }
     guard bytes == 1 else { return same * 2 <= moves }
-    // A trigger or a gripper rests at 0 and is pressed to the end.
-    guard ends.lowerBound < 0 || column.lowRows * 10 <= found.finite else { return false }
+    // A trigger or a gripper rests at 0 and is sometimes pressed to the end; what is cut off has no such preference.
+    guard ends.lowerBound < 0 || column.lowRows * 2 <= (column.rows - column.lowRows) * 3 else {
+      return false
+    }
     let levels = (0..<4).reduce(0) { $0 + column.seen[$1].nonzeroBitCount }
     return same * 4 <= moves && levels >= 32
   }

@@ -60,11 +60,19 @@ def test_labels_stay_labels(tmp_path: Path) -> None:
     action = random.integers(0, 6, 600).astype(np.int64)
     action[random.random(600) < 0.1] = 99
     trigger = np.clip(np.round(800 * np.sin(rows / 20)), 0, 255).astype(np.uint8)
-    streams = {"s": {"id": ids, "action": action, "trigger": trigger,
+    gripper = np.interp(rows % 100, [0, 45, 62, 82, 99], [0, 0, 255, 255, 0]).astype(np.uint8)
+    streams = {"s": {"id": ids, "action": action, "trigger": trigger, "gripper": gripper,
                      "button": (255 * (rows // 30 % 2)).astype(np.uint8), "sequence": (rows + 65300).astype(np.uint16),
                      "alive": rows.astype(np.uint8), "hash": random.integers(0, 2**32, 600).astype(np.uint32),
                      "key": random.integers(-1, 2, 600).astype(np.int32)} | values(random, 600)}
     assert found(dataset(tmp_path / "ds", [streams])) == set()
+
+
+def test_a_counter_does_not_say_that_joints_move(tmp_path: Path) -> None:
+    random = np.random.default_rng(23)
+    joints = random.normal(size=(600, 2)).cumsum(0)
+    joints[300:340] = joints[299]
+    assert found(dataset(tmp_path / "ds", [{"s": {"q": joints, "step": np.arange(600)}}])) == set()
 
 
 def test_rows_of_vectors_are_counted_once(tmp_path: Path) -> None:
