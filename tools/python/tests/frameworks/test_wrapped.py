@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-import trajpack
-from trajpack.torch import WindowDataset, WindowLoader
+torch = pytest.importorskip("torch")
+
+import trajpack  # noqa: E402
+from trajpack.torch import WindowDataset, WindowLoader  # noqa: E402
 
 
 @pytest.fixture
