@@ -47,6 +47,13 @@ extension NormalizeStep {
       for channel in program.outputs where channels.contains(program.stream, channel) {
         let path = "\(program.stream)/\(channel.name)"
         let isNamed = channels.names(program.stream, channel)
+        // The statistics are of the values that the source has.
+        if program.normalized.contains(channel.name) {
+          guard isNamed else { continue }
+          throw TrajpackError(
+            .usage,
+            "channel '\(path)' is normalised by a step before this one already; normalise it once")
+        }
         guard let original = program.recorded(channel), Self.mayNormalise(channel) else {
           guard isNamed else { continue }
           throw TrajpackError(

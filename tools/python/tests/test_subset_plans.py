@@ -252,3 +252,22 @@ def test_rules_compare_the_splits_of_a_scheme(tmp_path: Path) -> None:
     for words, sentence in ((("--scheme", "apar"), "did you mean 'apart'"), (("--scheme", "apart", "--fold", 0), "folds"),
                             (("--scheme", "folds", "--fold", 4), "folds 0 to 3")):
         assert sentence in run("validate", tmp_path / "ds", *words, code=2)
+
+
+def test_a_channel_is_normalized_once(tmp_path: Path) -> None:
+    """The statistics are of the values of the source, so that a second step has none."""
+    rng = np.random.default_rng(0)
+    with trajpack.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("a", q=rng.normal(size=300) * 3 + 1, v=rng.normal(size=300) * 5)
+    data = trajpack.open(tmp_path / "ds")
+
+    def rows(*steps: dict[str, Any]) -> Any:
+        plan = {"steps": [{"step": "normalize", "split": "all", **step} for step in steps]}
+        batch = data.windows(channels=["q", "v"], length=300, batch=1, plan=plan).next()
+        return np.stack([np.ravel(batch["frames/q"]), np.ravel(batch["frames/v"])])
+
+    once = rows({})
+    np.testing.assert_allclose(once.std(1), 1, rtol=1e-2)
+    np.testing.assert_array_equal(rows({"channels": ["q"]}, {}), once)
+    with pytest.raises(trajpack.UsageError, match="'frames/q' is normalised by a step before this one already"):
+        rows({}, {"channels": ["q"]})
