@@ -263,11 +263,11 @@ def test_a_channel_is_normalized_once(tmp_path: Path) -> None:
 
     def rows(*steps: dict[str, Any]) -> Any:
         plan = {"steps": [{"step": "normalize", "split": "all", **step} for step in steps]}
-        batch = data.windows(channels=["q", "v"], length=300, batch=1, plan=plan).next()
+        batch = data.windows(channels=["frames/q", "frames/v"], length=300, batch=1, plan=plan).next()
         return np.stack([np.ravel(batch["frames/q"]), np.ravel(batch["frames/v"])])
 
     once = rows({})
     np.testing.assert_allclose(once.std(1), 1, rtol=1e-2)
-    np.testing.assert_array_equal(rows({"channels": ["q"]}, {}), once)
+    np.testing.assert_array_equal(rows({"channels": ["frames/q"]}, {}), once)
     with pytest.raises(trajpack.UsageError, match="'frames/q' is normalised by a step before this one already"):
-        rows({}, {"channels": ["q"]})
+        rows({}, {"channels": ["frames/q"]})
