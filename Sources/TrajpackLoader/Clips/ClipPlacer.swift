@@ -185,7 +185,7 @@ struct ClipPlacer {
   ///
   /// - Parameter before: The rows of the stream before the track, for sentences.
   func place(
-    _ clip: Clip, _ own: TrackClock, rate ownRate: Rational?, before: Int = 0
+    _ clip: Clip, _ own: TrackClock, rate ownRate: Rational?, before: Int
   ) throws(Refusal) -> PlacedClip {
     guard let first = own.instant(0), let last = own.instant(own.rows - 1) else {
       throw Refusal(text: "is of episode '\(clip.episode)', which has no row of '\(reference)'")

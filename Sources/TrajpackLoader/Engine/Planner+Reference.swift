@@ -17,7 +17,8 @@ extension Planner {
     return rows
   }
 
-  /// A group of the reference's stream: the window's own run, and what it leaves from those beyond a gap.
+  /// A group of the reference's stream: rows of the window's own run, then rows of the other runs for the places that it does
+  /// not fill.
   func runsOfReference(
     _ g: Int, _ window: WindowContext, _ plan: BatchPlan
   ) throws(TrajpackError) {

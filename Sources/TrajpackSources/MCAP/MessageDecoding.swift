@@ -14,7 +14,7 @@ final class MessageDecoding {
     let stamp: Int?
     /// The places of its fields in the profile of its topic.
     var map: [FieldProfile.Place] = []
-    /// Whether they are in lists of structs.
+    /// Whether its type has lists of structs.
     var hasGroups = false
     /// The revision of the type for which that was done.
     var revision = -1

@@ -21,7 +21,7 @@ struct TableExamination: Sendable {
     var firstText: (offset: Int, text: String)?
     /// How often words other than `nan` stood for a missing value.
     var words: [String: Int] = [:]
-    /// Numbers that no double is near to.
+    /// Numbers whose nearest double is infinite or zero.
     var outOfRange = OutOfRange()
     /// Bytes of all cells.
     var bytes = 0

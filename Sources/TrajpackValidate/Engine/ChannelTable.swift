@@ -38,12 +38,18 @@ final class ChannelTable<Value> {
   /// Whether a channel came that is not remembered.
   private(set) var isFull = false
   private let most: Int
+  private let mostColumns: Int
+  /// Columns of the channels that are remembered.
+  private var columns = 0
   /// The entry of each number of ``ChannelNumbers``, -1 where there is none.
   private var places: [Int] = []
 
-  /// - Parameter most: Channels that are remembered; whatever the dataset has, what is kept of them has room in a few MiB.
-  init(most: Int = 8192) {
+  /// - Parameters:
+  ///   - most: Channels that are remembered; whatever the dataset has, what is kept of them has room in a few MiB.
+  ///   - mostColumns: Columns that these have together, where something is kept of each.
+  init(most: Int = 8192, mostColumns: Int = .max) {
     self.most = most
+    self.mostColumns = mostColumns
     values = .allocate(capacity: 0)
   }
 
@@ -70,10 +76,12 @@ final class ChannelTable<Value> {
     _ track: TrackContext, _ columns: TrackContext.Columns, orElse first: @autoclosure () -> Value
   ) -> Int? {
     if let known = place(columns) { return known }
-    guard columns.number >= 0, names.count < most else {
+    guard columns.number >= 0, names.count < most, columns.count <= mostColumns - self.columns
+    else {
       isFull = true
       return nil
     }
+    self.columns += columns.count
     while places.count <= columns.number { places.append(-1) }
     places[columns.number] = names.count
     if names.count == room {

@@ -44,12 +44,9 @@ private final class DriftCheck: DatasetCheck {
     }
   }
   fileprivate static let mostMeans = 256
-  /// Columns of all channels.
   private static let mostColumns = 4096
   private static let mostElements = 64
-  private let known = ChannelTable<[Known]>(most: mostColumns)
-  private var columns = 0
-  private var isOver = false
+  private let known = ChannelTable<[Known]>(most: mostColumns, mostColumns: mostColumns)
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
@@ -60,7 +57,11 @@ private final class DriftCheck: DatasetCheck {
         let isMeasured = (0..<item.columns.count).contains {
           Self.isMeasured(facts.columns[item.columns.first + $0])
         }
-        guard isMeasured, let place = place(facts.track, item.columns) else { continue }
+        guard isMeasured,
+          let place = known.place(
+            facts.track, item.columns,
+            orElse: Array(repeating: Known(), count: item.columns.count))
+        else { continue }
         for element in known[place].indices.prefix(item.columns.count) {
           let found = facts.columns[item.columns.first + element]
           guard Self.isMeasured(found) else { continue }
@@ -77,17 +78,7 @@ private final class DriftCheck: DatasetCheck {
     found.finite > 0 && found.fractions * 2 > found.finite && found.mean.isFinite
   }
 
-  private func place(_ track: TrackContext, _ item: TrackContext.Columns) -> Int? {
-    if let place = known.place(item) { return place }
-    guard columns + item.count <= Self.mostColumns else {
-      isOver = true
-      return nil
-    }
-    columns += item.count
-    return known.place(track, item, orElse: Array(repeating: Known(), count: item.count))
-  }
-
-  var isFull: Bool { known.isFull || isOver }
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

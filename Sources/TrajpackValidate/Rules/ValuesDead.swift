@@ -61,9 +61,7 @@ private final class DeadCheck: DatasetCheck {
   private static let mostValues = 1 << 16
   private static let mostNumbers = 1 << 16
   private var values = 0
-  private var numbers = 0
-  private var isOver = false
-  private let known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>(mostColumns: mostNumbers)
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 32 {
@@ -77,7 +75,10 @@ private final class DeadCheck: DatasetCheck {
         guard let found = main ?? columns.first, found.finite >= 32 else { continue }
         let isDead = columns.allSatisfy(\.isConstant)
         guard isDead || found.fractions * 2 > found.finite else { continue }
-        guard let place = place(facts.track, item.columns) else { continue }
+        let place = known.place(
+          facts.track, item.columns,
+          orElse: Known(elements: Array(repeating: Element(), count: item.columns.count)))
+        guard let place else { continue }
         if isDead {
           add(columns.map(\.minimum), facts.track.rows, episode, to: &known[place])
         } else {
@@ -88,18 +89,7 @@ private final class DeadCheck: DatasetCheck {
     }
   }
 
-  private func place(_ track: TrackContext, _ item: TrackContext.Columns) -> Int? {
-    if let place = known.place(item) { return place }
-    guard numbers + item.count <= Self.mostNumbers else {
-      isOver = true
-      return nil
-    }
-    numbers += item.count
-    let elements = Array(repeating: Element(), count: item.count)
-    return known.place(track, item, orElse: Known(elements: elements))
-  }
-
-  /// Notes what each number of a channel does of which some vary.
+  /// Notes what each number of a channel does, where some of them vary.
   private func note(
     _ columns: ArraySlice<ColumnFacts>, _ rows: Int, _ episode: EpisodeFacts, _ item: inout Known,
     alone: Bool
@@ -148,7 +138,7 @@ private final class DeadCheck: DatasetCheck {
     }
   }
 
-  var isFull: Bool { known.isFull || isOver }
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

@@ -9,8 +9,8 @@ extension Rule {
       """,
     example: """
       A pressure that flips between 1.2, 1.4 and 1.6. Reported of scalar and position channels of floats with 3 to 24 evenly spaced levels in 200 rows or \
-      more, which change in at least a third of the rows; whole numbers, and what holds a value for a while (settings, states), are not reported. Nor are levels that begin at 0 or lie evenly around it, where the lowest and the highest together come in \
-      as many rows as a level does on average: choices of a policy or a player are so, while the ends of noise are rare.
+      more, which change in at least a third of the rows; whole numbers, and what holds a value for a while (settings, states), are not reported. Nor are levels that begin at 0 or lie evenly around it, where the lowest and the highest level together have at least \
+      the average number of rows of one level: choices of a policy or a player are so, while the ends of noise are rare.
       """,
     remedy:
       "Record with more bits or a smaller range; take derivatives over several rows only.",
