@@ -116,7 +116,7 @@ def test_bombs_leave_room(trajpack, tmp_path, name):
 
 def test_the_pages_for_contributors_name_files_that_are_there():
     root = Path(__file__).resolve().parents[2]
-    files = [str(path.relative_to(root)) for path in (root / "Sources").rglob("*.swift")]
+    files = [str(path.relative_to(root)) for folder in ("Sources", "Tests") for path in (root / folder).rglob("*.swift")]
     named = [name for page in ("CONTRIBUTING.md", "docs/architecture.md")
              for name in re.findall(r"`([\w/+]+\.swift)`", (root / page).read_text())]
     assert len(named) > 20
