@@ -68,9 +68,11 @@ def test_an_episode_that_nobody_has_any_more_is_named(tmp_path: Path) -> None:
         def record(id: str) -> None:
             writer.episode(id).append(x=1.0)             # and no commit
 
-        with pytest.warns(UserWarning, match="episode 'a' was neither committed nor abandoned, and is lost with its 1 row"):
+        with pytest.warns(UserWarning, match="episode 'a' was neither committed nor abandoned, and is lost with its 1 row"
+                          ) as caught:
             record("a")
             gc.collect()
+        assert [one.filename for one in caught] == [__file__]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             writer.episode("b").abandon()

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +15,7 @@ from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
 from ._spool import Spool
+from ._warning import warn
 from ._words import counted, printable
 
 if TYPE_CHECKING:
@@ -321,9 +321,8 @@ class Recording:
     def __del__(self) -> None:
         # Nobody has it any more, so that nobody can commit it.
         if getattr(self, "_state", "") == "open" and self._rows and self._writer._process == os.getpid():
-            warnings.warn(f"episode '{self.id}' was neither committed nor abandoned, and is lost "
-                          f"with its {counted(self._rows, 'row')}: commit it, or record it in a 'with' block",
-                          stacklevel=2)
+            warn(f"episode '{self.id}' was neither committed nor abandoned, and is lost "
+                 f"with its {counted(self._rows, 'row')}: commit it, or record it in a 'with' block")
 
     def __repr__(self) -> str:
         return printable(f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>")
