@@ -2,53 +2,27 @@ import TrajpackFormat
 import TrajpackStore
 
 extension MCAPImporter {
+  /// What one part of those that read a recording has seen.
+  private struct Part: Sendable {
+    /// Its topics, by the numbers of their first messages among the topics of the recording.
+    var topics: [(number: Int, profile: TopicProfile)] = []
+    var skipped: [(number: Int, topic: String, count: Int, why: String)] = []
+    /// Topics that the options leave out.
+    var others: Set<String> = []
+    var contents: [MCAPContents] = []
+  }
+
   /// Reads a recording once: which fields its messages have, and what they hold.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let item = try item(recording)
-    let decoding = MessageDecoding()
-    var topics: [TopicProfile] = []
-    var places: [TopicKey: Int] = [:]
-    var skipped: [(topic: String, count: Int, why: String)] = []
-    var skippedPlaces: [String: Int] = [:]
-    var others: Set<String> = []
-    let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
-      let entry = try decoding.entry(message.channel)
-      let topic = entry.channel.topic
-      guard takes(entry) else {
-        others.insert(topic)
-        return
-      }
-      guard let decoder = entry.decoder else {
-        let why = entry.why ?? ""
-        if let place = skippedPlaces[topic] {
-          skipped[place].count += 1
-        } else {
-          skippedPlaces[topic] = skipped.count
-          skipped.append((topic, 1, why))
-        }
-        return
-      }
-      try decoding.decode(message, entry)
-      if entry.topic < 0 {
-        let key = entry.channel.key
-        entry.topic = places[key] ?? topics.count
-        if places[key] == nil {
-          places[key] = topics.count
-          topics.append(TopicProfile(key))
-        }
-        topics[entry.topic].begin(entry.channel, decoder.type)
-      }
-      if entry.revision != decoder.revision {
-        entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
-        entry.revision = decoder.revision
-        entry.hasGroups = decoder.type.groups > 0
-      }
-      topics[entry.topic].observe(message, entry.row, entry.map, stamp: entry.stamp)
-      if entry.hasGroups { topics[entry.topic].checkGroups(entry.row, decoder.type) }
-      if topics[entry.topic].looksForVideo {
-        topics[entry.topic].lookForVideo(entry.row, decoder.type)
-      }
+    let parts = try helpers.read(recording) { (share, seen) throws(TrajpackError) in
+      try examine(item, share, &seen)
     }
+    var topics = parts.flatMap(\.topics).sorted { $0.number < $1.number }.map(\.profile)
+    let skipped = parts.flatMap(\.skipped).sorted { $0.number < $1.number }
+      .map { (topic: $0.topic, count: $0.count, why: $0.why) }
+    let others = parts.reduce(into: Set<String>()) { $0.formUnion($1.others) }
+    let contents = parts.first?.contents ?? []
     guard !topics.isEmpty else {
       if let first = skipped.first {
         throw TrajpackError(.data, "no topic can be read: '\(first.topic)' \(first.why)")
@@ -74,6 +48,57 @@ extension MCAPImporter {
       topics: topics, clocks: clocks, origin: origin, contents: contents, skipped: skipped,
       remarks: contents.compactMap { $0.cut.map { "the file \($0)" } } + remarks
         + skipped.map { "topic '\($0.topic)' \($0.why); it is left out" })
+  }
+
+  /// Reads the topics of a share; `seen` counts the messages of the recording up to an error.
+  private func examine(
+    _ item: MessageFiles.Item, _ share: TopicShare, _ seen: inout Int
+  ) throws(TrajpackError) -> Part {
+    let decoding = MessageDecoding(share, settings)
+    var part = Part()
+    var profiles: [TopicProfile] = []
+    var numbers: [Int] = []
+    var places: [TopicKey: Int] = [:]
+    var skippedPlaces: [String: Int] = [:]
+    part.contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
+      let entry = try decoding.entry(message.channel)
+      seen += 1
+      guard entry.isOwn else { return }
+      guard let decoder = entry.decoder else {
+        let topic = entry.channel.topic
+        guard let why = entry.why else {
+          part.others.insert(topic)
+          return
+        }
+        if let place = skippedPlaces[topic] {
+          part.skipped[place].count += 1
+        } else {
+          skippedPlaces[topic] = part.skipped.count
+          part.skipped.append((entry.number, topic, 1, why))
+        }
+        return
+      }
+      try decoding.decode(message, entry)
+      if entry.topic < 0 {
+        let key = entry.channel.key
+        entry.topic = places[key] ?? profiles.count
+        if places[key] == nil {
+          places[key] = profiles.count
+          profiles.append(TopicProfile(key))
+          numbers.append(entry.number)
+        }
+        profiles[entry.topic].begin(entry.channel, decoder.type)
+      }
+      if entry.revision != decoder.revision {
+        entry.map = decoder.type.fields.map { profiles[entry.topic].place($0) }
+        entry.revision = decoder.revision
+        entry.hasGroups = decoder.type.groups > 0
+      }
+      profiles[entry.topic].observe(
+        message, entry.row, entry.map, decoder, stamp: entry.stamp, hasGroups: entry.hasGroups)
+    }
+    part.topics = Array(zip(numbers, profiles).map { (number: $0, profile: $1) })
+    return part
   }
 
   private static func none(_ contents: [MCAPContents]) -> TrajpackError {

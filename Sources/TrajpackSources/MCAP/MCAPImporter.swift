@@ -35,6 +35,7 @@ public struct MCAPImporter: Importer {
   let items: [String: MessageFiles.Item]
   let wanted: MessageClock?
   let watch = ReadWatch()
+  let helpers = TopicHelpers()
 
   /// Whether a path holds recordings of this format.
   public static func recognises(_ path: String) -> Bool { MessageFiles.recognises(path) }
@@ -83,6 +84,11 @@ public struct MCAPImporter: Importer {
   /// Tells of bytes that are read.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.tell(body) }
 
+  /// Lets idle threads read some of the topics of a recording.
+  public func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {
+    helpers.use(threads, isInterrupted: isInterrupted)
+  }
+
   /// How the source was read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
     [
@@ -102,15 +108,9 @@ public struct MCAPImporter: Importer {
     return item
   }
 
-  /// Whether the messages of a topic are to be read.
-  func takes(_ entry: MessageDecoding.Entry) -> Bool {
-    if let known = entry.isTaken { return known }
-    let isTaken = settings.takes(entry.channel.topic)
-    entry.isTaken = isTaken
-    return isTaken
-  }
-
   /// Reads the files of a recording.
+  ///
+  /// Progress is told of one part of those that read it, which also compares checksums, where `checks` says so.
   func read(
     _ item: MessageFiles.Item, checks: Bool, _ decoding: MessageDecoding,
     _ message: (MessageRecord) throws(TrajpackError) -> Void
@@ -119,10 +119,11 @@ public struct MCAPImporter: Importer {
       throw TrajpackError(
         failure.fault, String(failure.message.dropFirst(item.path.count + 2)))
     }
+    let isFirst = decoding.share.part == 0
     var all: [MCAPContents] = []
     for path in item.files {
       decoding.begin()
-      let source = try watch.file(path)
+      let source = isFirst ? try watch.file(path) : try LocalFile(path)
       do throws(TrajpackError) {
         if ROSBagDatabase.recognises(path) {
           all.append(
@@ -139,7 +140,7 @@ public struct MCAPImporter: Importer {
               message: message))
           continue
         }
-        var file = MCAPFile(source, checks: checks)
+        var file = MCAPFile(source, checks: checks && isFirst)
         all.append(
           try file.read(
             channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
