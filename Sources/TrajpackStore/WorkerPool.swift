@@ -35,7 +35,7 @@ public final class WorkerPool: Sendable {
     var jobs: [@Sendable () -> Void] = []
     var head = 0
     var closed = false
-    /// Threads that neither work nor will take up what waits.
+    /// Threads without a job, less the jobs that wait; below 0 where more jobs wait than threads are free.
     var idle = 0
 
     /// Adds a job; under the lock.
@@ -55,6 +55,8 @@ public final class WorkerPool: Sendable {
       return future
     }
 
+    /// The next job; `nil` where there will be none. `isFirst`: the thread comes from its start, not from a job, and the pool
+    /// has counted it.
     func next(isFirst: Bool) -> (@Sendable () -> Void)? {
       lock.locked {
         if !isFirst { idle += 1 }
@@ -128,7 +130,7 @@ public final class WorkerPool: Sendable {
   }
 
   /// Its threads that have nothing to do.
-  public var idleThreads: IdleThreads { IdleThreads(queue: queue) }
+  package var idleThreads: IdleThreads { IdleThreads(queue: queue) }
 
   /// Has the threads do `work` for every number below `count`, and waits until all is done.
   public func forEach(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
@@ -141,17 +143,17 @@ public final class WorkerPool: Sendable {
 public struct IdleThreads: Sendable {
   fileprivate let queue: WorkerPool.Queue
 
-  /// Has the calling thread and as many idle ones as there are do work, `most` of them at most: `work(part, parts)` for every
-  /// part, number 0 by the calling thread.
+  /// Calls `work(part, parts)` on the calling thread (part 0) and on idle threads (parts 1, 2, ...), `most` threads in all at
+  /// most.
   ///
   /// A thread that is not idle is not waited for, so that work of the pool can call this.
   ///
   /// - Returns: What came of each part.
-  public func share<Value: Sendable>(
+  package func share<Value: Sendable>(
     most: Int, _ work: @escaping @Sendable (_ part: Int, _ parts: Int) -> Value
   ) -> [Value] {
     let (others, parts): ([Future<Value>], Int) = queue.lock.locked {
-      let parts = 1 + (queue.closed ? 0 : min(max(queue.idle, 0), most - 1))
+      let parts = 1 + (queue.closed ? 0 : min(max(queue.idle, 0), max(most, 1) - 1))
       let others = (1..<parts).map { part in
         queue.add { () throws(TrajpackError) in work(part, parts) }
       }

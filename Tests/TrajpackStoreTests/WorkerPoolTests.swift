@@ -57,6 +57,19 @@ import TrajpackTestSupport
     }
   }
 
+  @Test func threadsThatHaveWorkedAreIdleAgain() throws {
+    let pool = try WorkerPool(threads: 3)
+    for round in 0..<20 {
+      let all = (0..<7).map { n in pool.run { () throws(TrajpackError) in n + round } }
+      for (n, one) in all.enumerated() { #expect(try one.value() == n + round) }
+      // A thread is idle soon after its work is done.
+      let seconds = ContinuousClock.now + .seconds(20)
+      while pool.idleThreads.share(most: 9, { _, parts in parts }).count < 4 {
+        try #require(ContinuousClock.now < seconds)
+      }
+    }
+  }
+
   @Test func busyThreadsTakeNone() throws {
     let pool = try WorkerPool(threads: 2)
     let gate = ConditionLock()

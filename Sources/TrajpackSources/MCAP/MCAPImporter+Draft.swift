@@ -87,9 +87,9 @@ extension MCAPImporter {
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
     let item = try item(recording)
-    let parts = try helpers.read(recording, examination.topics) {
-      (share, seen) throws(TrajpackError) in
-      try rows(item, examination, schema, share, &seen)
+    let parts = try helpers.read(recording, settings, examination.topics) {
+      (decoding) throws(TrajpackError) in
+      try rows(item, examination, schema, decoding)
     }
     let tracks = parts.flatMap { $0 }.sorted { $0.stream < $1.stream }
     return EpisodeDraft(
@@ -98,12 +98,12 @@ extension MCAPImporter {
       remarks: examination.remarks + Self.fields(schema, examination))
   }
 
-  /// The rows of the topics of a share; `seen` counts the messages of the recording up to an error.
+  /// The rows of the topics of a share.
   private func rows(
-    _ item: MessageFiles.Item, _ examination: Examination, _ schema: Schema, _ share: TopicShare,
-    _ seen: inout Int
+    _ item: MessageFiles.Item, _ examination: Examination, _ schema: Schema,
+    _ decoding: MessageDecoding
   ) throws(TrajpackError) -> [TrackDraft] {
-    let decoding = MessageDecoding(share, settings)
+    let share = decoding.share
     var topics: [TopicRows] = []
     var places: [TopicKey: Int] = [:]
     let bytes = min(max(Self.memory / max(schema.blocks.count, 1), 64 << 10), 4 << 20)
@@ -118,7 +118,6 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      seen += 1
       guard entry.isOwn, let decoder = entry.decoder else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.key] else { throw Self.changed }

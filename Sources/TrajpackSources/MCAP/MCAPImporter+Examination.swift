@@ -4,9 +4,9 @@ import TrajpackStore
 extension MCAPImporter {
   /// What one part of those that read a recording has seen.
   private struct Part: Sendable {
-    /// Its topics, by the numbers of their first messages among the topics of the recording.
-    var topics: [(number: Int, profile: TopicProfile)] = []
-    var skipped: [(number: Int, topic: String, count: Int, why: String)] = []
+    /// Its topics, and how many messages of the recording came before the first of each.
+    var topics: [(before: Int, profile: TopicProfile)] = []
+    var skipped: [(before: Int, topic: String, count: Int, why: String)] = []
     /// Topics that the options leave out.
     var others: Set<String> = []
     var contents: [MCAPContents] = []
@@ -15,12 +15,11 @@ extension MCAPImporter {
   /// Reads a recording once: which fields its messages have, and what they hold.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let item = try item(recording)
-    let parts = try helpers.read(recording) { (share, seen) throws(TrajpackError) in
-      try examine(item, share, &seen)
+    let parts = try helpers.read(recording, settings) { (decoding) throws(TrajpackError) in
+      try examine(item, decoding)
     }
-    var topics = parts.flatMap(\.topics).sorted { $0.number < $1.number }.map(\.profile)
-    let skipped = parts.flatMap(\.skipped).sorted { $0.number < $1.number }
-      .map { (topic: $0.topic, count: $0.count, why: $0.why) }
+    var topics = parts.flatMap(\.topics).sorted { $0.before < $1.before }.map(\.profile)
+    let skipped = Self.skipped(parts)
     let others = parts.reduce(into: Set<String>()) { $0.formUnion($1.others) }
     let contents = parts.first?.contents ?? []
     guard !topics.isEmpty else {
@@ -50,19 +49,30 @@ extension MCAPImporter {
         + skipped.map { "topic '\($0.topic)' \($0.why); it is left out" })
   }
 
-  /// Reads the topics of a share; `seen` counts the messages of the recording up to an error.
+  /// The topics that are not read, in the order of their first messages. Attachments and a topic of their name count as one.
+  private static func skipped(_ parts: [Part]) -> [(topic: String, count: Int, why: String)] {
+    var all: [(topic: String, count: Int, why: String)] = []
+    for one in parts.flatMap(\.skipped).sorted(by: { $0.before < $1.before }) {
+      if let place = all.firstIndex(where: { $0.topic == one.topic }) {
+        all[place].count += one.count
+      } else {
+        all.append((one.topic, one.count, one.why))
+      }
+    }
+    return all
+  }
+
+  /// Reads the topics of a share.
   private func examine(
-    _ item: MessageFiles.Item, _ share: TopicShare, _ seen: inout Int
+    _ item: MessageFiles.Item, _ decoding: MessageDecoding
   ) throws(TrajpackError) -> Part {
-    let decoding = MessageDecoding(share, settings)
     var part = Part()
     var profiles: [TopicProfile] = []
-    var numbers: [Int] = []
+    var before: [Int] = []
     var places: [TopicKey: Int] = [:]
     var skippedPlaces: [String: Int] = [:]
     part.contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      seen += 1
       guard entry.isOwn else { return }
       guard let decoder = entry.decoder else {
         let topic = entry.channel.topic
@@ -74,7 +84,7 @@ extension MCAPImporter {
           part.skipped[place].count += 1
         } else {
           skippedPlaces[topic] = part.skipped.count
-          part.skipped.append((entry.number, topic, 1, why))
+          part.skipped.append((decoding.passed, topic, 1, why))
         }
         return
       }
@@ -85,7 +95,7 @@ extension MCAPImporter {
         if places[key] == nil {
           places[key] = profiles.count
           profiles.append(TopicProfile(key))
-          numbers.append(entry.number)
+          before.append(decoding.passed)
         }
         profiles[entry.topic].begin(entry.channel, decoder.type)
       }
@@ -97,7 +107,7 @@ extension MCAPImporter {
       profiles[entry.topic].observe(
         message, entry.row, entry.map, decoder, stamp: entry.stamp, hasGroups: entry.hasGroups)
     }
-    part.topics = Array(zip(numbers, profiles).map { (number: $0, profile: $1) })
+    part.topics = zip(before, profiles).map { (before: $0, profile: $1) }
     return part
   }
 

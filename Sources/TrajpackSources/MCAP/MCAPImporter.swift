@@ -110,7 +110,7 @@ public struct MCAPImporter: Importer {
 
   /// Reads the files of a recording.
   ///
-  /// Progress is told of one part of those that read it, which also compares checksums, where `checks` says so.
+  /// Only part 0 tells of progress and, where `checks` says so, compares checksums: the others read the same bytes.
   func read(
     _ item: MessageFiles.Item, checks: Bool, _ decoding: MessageDecoding,
     _ message: (MessageRecord) throws(TrajpackError) -> Void
@@ -120,6 +120,10 @@ public struct MCAPImporter: Importer {
         failure.fault, String(failure.message.dropFirst(item.path.count + 2)))
     }
     let isFirst = decoding.share.part == 0
+    func pass(_ record: MessageRecord) throws(TrajpackError) {
+      try message(record)
+      decoding.passed += 1
+    }
     var all: [MCAPContents] = []
     for path in item.files {
       decoding.begin()
@@ -129,7 +133,7 @@ public struct MCAPImporter: Importer {
           all.append(
             try ROSBagDatabase(source).read(
               channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-              message: message))
+              message: pass))
           continue
         }
         if ROS1Bag.recognises(path) {
@@ -137,14 +141,14 @@ public struct MCAPImporter: Importer {
           all.append(
             try bag.read(
               channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-              message: message))
+              message: pass))
           continue
         }
         var file = MCAPFile(source, checks: checks && isFirst)
         all.append(
           try file.read(
             channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-            message: message))
+            message: pass))
       } catch {
         guard item.files.count > 1 else { throw error }
         throw TrajpackError(

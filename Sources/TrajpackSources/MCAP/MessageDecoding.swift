@@ -12,8 +12,6 @@ final class MessageDecoding {
     let row: MessageRow
     /// The field that holds the time of a message.
     let stamp: Int?
-    /// The number of its topic, in the order of the first messages of the recording.
-    let number: Int
     /// Whether its topic is of the share that is read.
     let isOwn: Bool
     /// The places of its fields in the profile of its topic.
@@ -26,8 +24,8 @@ final class MessageDecoding {
     var rows = -1
 
     /// A channel; what its messages hold is asked for where it `isOwn` and the options take it.
-    init(_ channel: MessageChannel, _ number: Int, isOwn: Bool, isTaken: Bool) {
-      (self.channel, self.number, self.isOwn) = (channel, number, isOwn)
+    init(_ channel: MessageChannel, isOwn: Bool, isTaken: Bool) {
+      (self.channel, self.isOwn) = (channel, isOwn)
       guard isOwn, isTaken else {
         (decoder, row, stamp, why) = (nil, MessageRow(0), nil, nil)
         return
@@ -48,8 +46,11 @@ final class MessageDecoding {
   }
 
   let share: TopicShare
+  /// Messages of the recording, of any share, that were passed without an error.
+  var passed = 0
   private let settings: MappingOptions
   private var known: [MessageChannel: Entry] = [:]
+  /// The numbers of the topics that the options take, in the order of their first messages.
   private var numbers: [TopicKey: Int] = [:]
   private var channels: [Int: MessageChannel] = [:]
   /// The entries of channels by their numbers, where these are small: a dictionary costs as much as a small message.
@@ -99,11 +100,12 @@ final class MessageDecoding {
   }
 
   private func entry(of channel: MessageChannel) -> Entry {
-    let key = channel.key
-    let number = numbers[key] ?? numbers.count
-    numbers[key] = number
-    return Entry(
-      channel, number, isOwn: share.owns(key, number), isTaken: settings.takes(channel.topic))
+    guard settings.takes(channel.topic) else {
+      return Entry(channel, isOwn: share.part == 0, isTaken: false)
+    }
+    let number = numbers[channel.key] ?? numbers.count
+    numbers[channel.key] = number
+    return Entry(channel, isOwn: share.owns(channel.key, number), isTaken: true)
   }
 
   /// Decodes a message into the row of its channel.

@@ -38,18 +38,17 @@ final class TopicHelpers: Sendable {
     var isInterrupted: @Sendable () -> Bool
   }
 
-  /// How one part ended.
+  /// How one part ended, after how many messages of the recording.
   private struct Ended<Value: Sendable>: Sendable {
-    /// Messages of the recording that it has passed.
-    var seen = 0
+    var passed: Int
     var result: Result<Value, TrajpackError>
   }
 
   private let offer = Mutex<Offer?>(nil)
   /// The most threads of a recording: every one of them walks through all of it.
-  private static let most = 4
+  static let most = 4
   /// Recordings of fewer bytes are read by one thread.
-  private static let least = 256 << 10
+  static let least = 256 << 10
 
   /// Takes threads to ask.
   func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {
@@ -60,31 +59,47 @@ final class TopicHelpers: Sendable {
   ///
   /// - Parameters:
   ///   - examined: The topics, where it is known what they hold.
-  ///   - work: Reads a share, and counts the messages of the recording that it has passed.
+  ///   - work: Reads the topics of a share.
   /// - Returns: What came of each share.
   /// - Throws: The error that one thread alone would have come to: that after the fewest messages.
   func read<Value: Sendable>(
-    _ recording: Recording, _ examined: [TopicProfile] = [],
-    _ work: @escaping @Sendable (TopicShare, inout Int) throws(TrajpackError) -> Value
+    _ recording: Recording, _ settings: MappingOptions, _ examined: [TopicProfile] = [],
+    _ work: @escaping @Sendable (MessageDecoding) throws(TrajpackError) -> Value
   ) throws(TrajpackError) -> [Value] {
-    guard recording.bytes >= Self.least, let offer = offer.withLock({ $0 }) else {
-      var seen = 0
-      return [try work(TopicShare(0, of: 1, examined), &seen)]
+    func alone() throws(TrajpackError) -> [Value] {
+      [try work(MessageDecoding(TopicShare(0, of: 1, examined), settings))]
     }
-    let ended = offer.threads.share(most: Self.most) { (part, parts) -> Ended<Value> in
-      var seen = 0
+    guard recording.bytes >= Self.least, let offer = offer.withLock({ $0 }) else {
+      return try alone()
+    }
+    // Messages before the first error that any part has come to: no other part need go on behind it.
+    let fewest = Fewest()
+    let most = examined.isEmpty ? Self.most : min(Self.most, examined.count)
+    let ended = offer.threads.share(most: most) { (part, parts) -> Ended<Value> in
+      let decoding = MessageDecoding(TopicShare(part, of: parts, examined), settings)
       do throws(TrajpackError) {
-        let value = try Interruption.watched(offer.isInterrupted) {
-          () throws(TrajpackError) in
-          try work(TopicShare(part, of: parts, examined), &seen)
+        let value = try Interruption.watched {
+          offer.isInterrupted() || decoding.passed > fewest.value
+        } _: { () throws(TrajpackError) in
+          try work(decoding)
         }
-        return Ended(seen: seen, result: .success(value))
+        return Ended(passed: decoding.passed, result: .success(value))
       } catch {
-        return Ended(seen: seen, result: .failure(error))
+        fewest.lower(to: decoding.passed)
+        return Ended(passed: decoding.passed, result: .failure(error))
       }
     }
-    let first = ended.filter { (try? $0.result.get()) == nil }.min { $0.seen < $1.seen }
-    if let first { return [try first.result.get()] }
+    let failed = ended.filter { (try? $0.result.get()) == nil }.min { $0.passed < $1.passed }
+    if let failed { return [try failed.result.get()] }
     return ended.compactMap { try? $0.result.get() }
+  }
+
+  /// A number that several threads lower.
+  private final class Fewest: Sendable {
+    private let number = Atomic<Int>(.max)
+
+    var value: Int { number.load(ordering: .relaxed) }
+
+    func lower(to other: Int) { number.min(other, ordering: .relaxed) }
   }
 }
