@@ -6,7 +6,7 @@
 Two files, chunks of zstd: protocol buffers (poses, and joint states of seven joints) read by `mcap` with
 `mcap-protobuf-support`; the same in CDR of ROS 2 read by `mcap-ros2-support` and by `rosbags`. The peers decode each
 message and drop it; trajpack reads the file twice, and writes, checks and fsyncs a dataset. Whole processes in turn,
-the page cache warm; the ratio of medians is printed.
+the page cache warm; the ratio of medians is printed. With `--messages 600000`, what a process costs once counts less.
 """
 
 import argparse

@@ -38,6 +38,7 @@ extension Conversion {
     events.planned(own.count, total, settled.count, settled.reduce(0) { $0 + all[$1].bytes })
     if let read = events.read { source.watchReads(read) }
     let pool = try WorkerPool(threads: options.jobs)
+    source.use(pool.idleThreads, isInterrupted: events.isInterrupted)
     var outcome = Outcome(
       shards: folder.done, isComplete: false, sourceBytes: total, failed: point.failed)
     var streams: [String: [Stream]] = [:]

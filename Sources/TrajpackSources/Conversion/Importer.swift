@@ -79,6 +79,10 @@ public protocol Importer: Sendable {
   /// Has `body` told how many bytes of recordings were read, while they are examined and drafted, from any thread.
   func watchReads(_ body: @escaping @Sendable (Int) -> Void)
 
+  /// Lets threads that have nothing to do take a share of a recording that is examined or drafted, until `isInterrupted`
+  /// says true.
+  func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool)
+
   /// Looks at a recording; `nil` where the options say that it is to be left out.
   func examine(_ recording: Recording) throws(TrajpackError) -> Examination?
 
@@ -105,6 +109,9 @@ extension Importer {
 
   /// Reports no progress within a recording.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) {}
+
+  /// Reads each recording by one thread.
+  public func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {}
 
   /// No description of how streams were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] { [] }

@@ -33,7 +33,8 @@ struct MCAPFile {
   private var contents = MCAPContents()
   private var hasAttachments = false
   private var schemas: [UInt16: (name: String, encoding: String, data: [UInt8])] = [:]
-  private var channels: [UInt16: Int] = [:]
+  /// Whether there is a channel of each number, which every message asks.
+  private var channels = Array(repeating: false, count: Int(UInt16.max) + 1)
   private var window = ByteBuffer(1 << 20)
   private var filled = 0..<0
   private var inflated = ByteBuffer(0)
@@ -221,14 +222,14 @@ struct MCAPFile {
       var fields = MCAPFields(body, "channel")
       let (id, schema) = (try fields.integer(UInt16.self), try fields.integer(UInt16.self))
       let (topic, encoding) = (try fields.text(), try fields.text())
-      if channels[id] != nil { return }
+      if channels[Int(id)] { return }
       let own = schemas[schema]
       let said = fields.left > 0 ? try fields.map() : []
       guard schema == 0 || own != nil else {
         throw TrajpackError(
           .data, "the channel of '\(topic)' names schema \(schema), which is not there")
       }
-      channels[id] = channels.count
+      channels[Int(id)] = true
       contents.topics.append(topic)
       try channel(
         Int(id),
@@ -236,28 +237,37 @@ struct MCAPFile {
           topic: topic, encoding: encoding, typeName: own?.name ?? "",
           schemaEncoding: own?.encoding ?? "", schema: own?.data ?? [],
           facts: said.first { $0.name == MCAPTopic.member }?.value.string ?? ""))
-    case .message:
-      var fields = MCAPFields(body, "message")
-      let id: UInt16 = try fields.integer()
-      let _: UInt32 = try fields.integer()
-      let (log, publish) = (try fields.integer(UInt64.self), try fields.integer(UInt64.self))
-      guard channels[id] != nil else {
-        throw TrajpackError(.data, "a message is of channel \(id), which is not there")
-      }
-      guard let log = Int64(exactly: log), let publish = Int64(exactly: publish) else {
-        throw TrajpackError(.data, "a message has the time \(max(log, publish)) ns, which is none")
-      }
-      try message(
-        MessageRecord(
-          channel: Int(id), logTime: log, publishTime: publish,
-          data: try fields.bytes(fields.left)))
-      contents.messages += 1
+    case .message: try self.message(body, message)
     case .metadata:
       var fields = MCAPFields(body, "metadata")
       let name = try fields.text()
       contents.metadata.append(.init(name, .object(try fields.map())))
     default: break
     }
+  }
+
+  /// A message: the number of its channel (2 bytes), its own number (4), the time when it was written down and the time
+  /// when it was sent (8 each), and its bytes.
+  private mutating func message(
+    _ body: UnsafeRawBufferPointer, _ message: (MessageRecord) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    guard body.count >= 22 else {
+      throw TrajpackError(.data, "a message record ends before its fields do")
+    }
+    let id = UInt16(littleEndian: body.loadUnaligned(as: UInt16.self))
+    let log = UInt64(littleEndian: body.loadUnaligned(fromByteOffset: 6, as: UInt64.self))
+    let publish = UInt64(littleEndian: body.loadUnaligned(fromByteOffset: 14, as: UInt64.self))
+    guard channels[Int(id)] else {
+      throw TrajpackError(.data, "a message is of channel \(id), which is not there")
+    }
+    guard let log = Int64(exactly: log), let publish = Int64(exactly: publish) else {
+      throw TrajpackError(.data, "a message has the time \(max(log, publish)) ns, which is none")
+    }
+    try message(
+      MessageRecord(
+        channel: Int(id), logTime: log, publishTime: publish,
+        data: UnsafeRawBufferPointer(rebasing: body[22...])))
+    contents.messages += 1
   }
 
   private mutating func attachment(
@@ -355,8 +365,12 @@ struct MCAPFile {
         throw TrajpackError(.data, "a record of \(length) bytes passes the end of its chunk")
       }
       let end = inner + 9 + Int(length)
-      try record(
-        opcode, UnsafeRawBufferPointer(rebasing: records[inner + 9..<end]), channel, message)
+      let body = UnsafeRawBufferPointer(rebasing: records[inner + 9..<end])
+      if opcode == MCAPOpcode.message.rawValue {
+        try self.message(body, message)
+      } else {
+        try record(opcode, body, channel, message)
+      }
       inner = end
     }
   }

@@ -87,22 +87,38 @@ extension MCAPImporter {
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
     let item = try item(recording)
-    let decoding = MessageDecoding()
+    let parts = try helpers.read(recording, settings, examination.topics) {
+      (decoding) throws(TrajpackError) in
+      try rows(item, examination, schema, decoding)
+    }
+    let tracks = parts.flatMap { $0 }.sorted { $0.stream < $1.stream }
+    return EpisodeDraft(
+      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination),
+      tracks: tracks,
+      remarks: examination.remarks + Self.fields(schema, examination))
+  }
+
+  /// The rows of the topics of a share.
+  private func rows(
+    _ item: MessageFiles.Item, _ examination: Examination, _ schema: Schema,
+    _ decoding: MessageDecoding
+  ) throws(TrajpackError) -> [TrackDraft] {
+    let share = decoding.share
     var topics: [TopicRows] = []
     var places: [TopicKey: Int] = [:]
-    let share = max(Self.memory / max(schema.blocks.count, 1), 64 << 10)
-    for (topic, clock) in zip(examination.topics, examination.clocks) {
+    let bytes = min(max(Self.memory / max(schema.blocks.count, 1), 64 << 10), 4 << 20)
+    for (number, topic) in examination.topics.enumerated() where share.owns(topic.key, number) {
       guard let stream = Self.stream(of: topic.key, schema) else { continue }
+      let clock = examination.clocks[number]
       places[topic.key] = topics.count
       topics.append(
         TopicRows(
           schema, stream: stream, clock: clock, origin: examination.origin,
-          isOrdered: topic.times(clock).backwards == 0, spoolBytes: min(share, 4 << 20),
-          video: topic.video))
+          isOrdered: topic.times(clock).backwards == 0, spoolBytes: bytes, video: topic.video))
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, takes(entry) else { return }
+      guard entry.isOwn, let decoder = entry.decoder else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.key] else { throw Self.changed }
         entry.topic = place
@@ -115,20 +131,16 @@ extension MCAPImporter {
       }
       try topics[entry.topic].append(message, entry.row, decoder: entry.rows, stamp: entry.stamp)
     }
-    var tracks: [(Int, TrackDraft)] = []
-    for (number, topic) in examination.topics.enumerated() {
+    var tracks: [TrackDraft] = []
+    for (number, topic) in examination.topics.enumerated() where share.owns(topic.key, number) {
       guard let place = places[topic.key], topics[place].count == topic.rows else {
         throw Self.changed
       }
-      let track = try topics[place].track(
-        metadata: .record(["clock": .string(examination.clocks[number].rawValue)]))
-      tracks.append((track.stream, track))
+      tracks.append(
+        try topics[place].track(
+          metadata: .record(["clock": .string(examination.clocks[number].rawValue)])))
     }
-    tracks.sort { $0.0 < $1.0 }
-    return EpisodeDraft(
-      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination),
-      tracks: tracks.map(\.1),
-      remarks: examination.remarks + Self.fields(schema, examination))
+    return tracks
   }
 
   private static let changed = TrajpackError(

@@ -2,53 +2,26 @@ import TrajpackFormat
 import TrajpackStore
 
 extension MCAPImporter {
+  /// What one part of those that read a recording has seen.
+  private struct Part: Sendable {
+    /// Its topics, and how many messages of the recording came before the first of each.
+    var topics: [(before: Int, profile: TopicProfile)] = []
+    var skipped: [(before: Int, topic: String, count: Int, why: String)] = []
+    /// Topics that the options leave out.
+    var others: Set<String> = []
+    var contents: [MCAPContents] = []
+  }
+
   /// Reads a recording once: which fields its messages have, and what they hold.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let item = try item(recording)
-    let decoding = MessageDecoding()
-    var topics: [TopicProfile] = []
-    var places: [TopicKey: Int] = [:]
-    var skipped: [(topic: String, count: Int, why: String)] = []
-    var skippedPlaces: [String: Int] = [:]
-    var others: Set<String> = []
-    let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
-      let entry = try decoding.entry(message.channel)
-      let topic = entry.channel.topic
-      guard takes(entry) else {
-        others.insert(topic)
-        return
-      }
-      guard let decoder = entry.decoder else {
-        let why = entry.why ?? ""
-        if let place = skippedPlaces[topic] {
-          skipped[place].count += 1
-        } else {
-          skippedPlaces[topic] = skipped.count
-          skipped.append((topic, 1, why))
-        }
-        return
-      }
-      try decoding.decode(message, entry)
-      if entry.topic < 0 {
-        let key = entry.channel.key
-        entry.topic = places[key] ?? topics.count
-        if places[key] == nil {
-          places[key] = topics.count
-          topics.append(TopicProfile(key))
-        }
-        topics[entry.topic].begin(entry.channel, decoder.type)
-      }
-      if entry.revision != decoder.revision {
-        entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
-        entry.revision = decoder.revision
-        entry.hasGroups = decoder.type.groups > 0
-      }
-      topics[entry.topic].observe(message, entry.row, entry.map, stamp: entry.stamp)
-      if entry.hasGroups { topics[entry.topic].checkGroups(entry.row, decoder.type) }
-      if topics[entry.topic].looksForVideo {
-        topics[entry.topic].lookForVideo(entry.row, decoder.type)
-      }
+    let parts = try helpers.read(recording, settings) { (decoding) throws(TrajpackError) in
+      try examine(item, decoding)
     }
+    var topics = parts.flatMap(\.topics).sorted { $0.before < $1.before }.map(\.profile)
+    let skipped = Self.skipped(parts)
+    let others = parts.reduce(into: Set<String>()) { $0.formUnion($1.others) }
+    let contents = parts.first?.contents ?? []
     guard !topics.isEmpty else {
       if let first = skipped.first {
         throw TrajpackError(.data, "no topic can be read: '\(first.topic)' \(first.why)")
@@ -74,6 +47,68 @@ extension MCAPImporter {
       topics: topics, clocks: clocks, origin: origin, contents: contents, skipped: skipped,
       remarks: contents.compactMap { $0.cut.map { "the file \($0)" } } + remarks
         + skipped.map { "topic '\($0.topic)' \($0.why); it is left out" })
+  }
+
+  /// The topics that are not read, in the order of their first messages. Attachments and a topic of their name count as one.
+  private static func skipped(_ parts: [Part]) -> [(topic: String, count: Int, why: String)] {
+    var all: [(topic: String, count: Int, why: String)] = []
+    for one in parts.flatMap(\.skipped).sorted(by: { $0.before < $1.before }) {
+      if let place = all.firstIndex(where: { $0.topic == one.topic }) {
+        all[place].count += one.count
+      } else {
+        all.append((one.topic, one.count, one.why))
+      }
+    }
+    return all
+  }
+
+  /// Reads the topics of a share.
+  private func examine(
+    _ item: MessageFiles.Item, _ decoding: MessageDecoding
+  ) throws(TrajpackError) -> Part {
+    var part = Part()
+    var profiles: [TopicProfile] = []
+    var before: [Int] = []
+    var places: [TopicKey: Int] = [:]
+    var skippedPlaces: [String: Int] = [:]
+    part.contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
+      let entry = try decoding.entry(message.channel)
+      guard entry.isOwn else { return }
+      guard let decoder = entry.decoder else {
+        let topic = entry.channel.topic
+        guard let why = entry.why else {
+          part.others.insert(topic)
+          return
+        }
+        if let place = skippedPlaces[topic] {
+          part.skipped[place].count += 1
+        } else {
+          skippedPlaces[topic] = part.skipped.count
+          part.skipped.append((decoding.passed, topic, 1, why))
+        }
+        return
+      }
+      try decoding.decode(message, entry)
+      if entry.topic < 0 {
+        let key = entry.channel.key
+        entry.topic = places[key] ?? profiles.count
+        if places[key] == nil {
+          places[key] = profiles.count
+          profiles.append(TopicProfile(key))
+          before.append(decoding.passed)
+        }
+        profiles[entry.topic].begin(entry.channel, decoder.type)
+      }
+      if entry.revision != decoder.revision {
+        entry.map = decoder.type.fields.map { profiles[entry.topic].place($0) }
+        entry.revision = decoder.revision
+        entry.hasGroups = decoder.type.groups > 0
+      }
+      profiles[entry.topic].observe(
+        message, entry.row, entry.map, decoder, stamp: entry.stamp, hasGroups: entry.hasGroups)
+    }
+    part.topics = zip(before, profiles).map { (before: $0, profile: $1) }
+    return part
   }
 
   private static func none(_ contents: [MCAPContents]) -> TrajpackError {

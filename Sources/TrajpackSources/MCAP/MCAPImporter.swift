@@ -35,6 +35,7 @@ public struct MCAPImporter: Importer {
   let items: [String: MessageFiles.Item]
   let wanted: MessageClock?
   let watch = ReadWatch()
+  let helpers = TopicHelpers()
 
   /// Whether a path holds recordings of this format.
   public static func recognises(_ path: String) -> Bool { MessageFiles.recognises(path) }
@@ -83,6 +84,11 @@ public struct MCAPImporter: Importer {
   /// Tells of bytes that are read.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.tell(body) }
 
+  /// Lets idle threads read some of the topics of a recording.
+  public func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {
+    helpers.use(threads, isInterrupted: isInterrupted)
+  }
+
   /// How the source was read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
     [
@@ -102,15 +108,9 @@ public struct MCAPImporter: Importer {
     return item
   }
 
-  /// Whether the messages of a topic are to be read.
-  func takes(_ entry: MessageDecoding.Entry) -> Bool {
-    if let known = entry.isTaken { return known }
-    let isTaken = settings.takes(entry.channel.topic)
-    entry.isTaken = isTaken
-    return isTaken
-  }
-
   /// Reads the files of a recording.
+  ///
+  /// Only part 0 tells of progress and, where `checks` says so, compares checksums: the others read the same bytes.
   func read(
     _ item: MessageFiles.Item, checks: Bool, _ decoding: MessageDecoding,
     _ message: (MessageRecord) throws(TrajpackError) -> Void
@@ -119,16 +119,21 @@ public struct MCAPImporter: Importer {
       throw TrajpackError(
         failure.fault, String(failure.message.dropFirst(item.path.count + 2)))
     }
+    let isFirst = decoding.share.part == 0
+    func pass(_ record: MessageRecord) throws(TrajpackError) {
+      try message(record)
+      decoding.passed += 1
+    }
     var all: [MCAPContents] = []
     for path in item.files {
       decoding.begin()
-      let source = try watch.file(path)
+      let source = isFirst ? try watch.file(path) : try LocalFile(path)
       do throws(TrajpackError) {
         if ROSBagDatabase.recognises(path) {
           all.append(
             try ROSBagDatabase(source).read(
               channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-              message: message))
+              message: pass))
           continue
         }
         if ROS1Bag.recognises(path) {
@@ -136,14 +141,14 @@ public struct MCAPImporter: Importer {
           all.append(
             try bag.read(
               channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-              message: message))
+              message: pass))
           continue
         }
-        var file = MCAPFile(source, checks: checks)
+        var file = MCAPFile(source, checks: checks && isFirst)
         all.append(
           try file.read(
             channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
-            message: message))
+            message: pass))
       } catch {
         guard item.files.count > 1 else { throw error }
         throw TrajpackError(

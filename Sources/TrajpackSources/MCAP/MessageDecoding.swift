@@ -7,24 +7,29 @@ final class MessageDecoding {
     let channel: MessageChannel
     /// What decodes its messages; `nil` where they are not read.
     let decoder: (any MessageDecoder)?
-    /// Why not.
+    /// Why not, where it is not the options that leave the topic out.
     let why: String?
     let row: MessageRow
     /// The field that holds the time of a message.
     let stamp: Int?
+    /// Whether its topic is of the share that is read.
+    let isOwn: Bool
     /// The places of its fields in the profile of its topic.
     var map: [FieldProfile.Place] = []
     /// Whether its type has lists of structs.
     var hasGroups = false
     /// The revision of the type for which that was done.
     var revision = -1
-    /// Whether the options take its topic; `nil` until that was asked.
-    var isTaken: Bool?
     var topic = -1
     var rows = -1
 
-    init(_ channel: MessageChannel) {
-      self.channel = channel
+    /// A channel; what its messages hold is asked for where it `isOwn` and the options take it.
+    init(_ channel: MessageChannel, isOwn: Bool, isTaken: Bool) {
+      (self.channel, self.isOwn) = (channel, isOwn)
+      guard isOwn, isTaken else {
+        (decoder, row, stamp, why) = (nil, MessageRow(0), nil, nil)
+        return
+      }
       do throws(TrajpackError) {
         let decoder = try MessageDecoding.decoder(channel)
         self.decoder = decoder
@@ -40,32 +45,67 @@ final class MessageDecoding {
     }
   }
 
+  let share: TopicShare
+  /// Messages of the recording, of any share, that were passed without an error.
+  var passed = 0
+  private let settings: MappingOptions
   private var known: [MessageChannel: Entry] = [:]
-  private var entries: [Int: Entry] = [:]
+  /// The numbers of the topics that the options take, in the order of their first messages.
+  private var numbers: [TopicKey: Int] = [:]
   private var channels: [Int: MessageChannel] = [:]
+  /// The entries of channels by their numbers, where these are small: a dictionary costs as much as a small message.
+  private var small: [Entry?] = []
+  private var others: [Int: Entry] = [:]
+  private static let smallest = 1024
+
+  /// The channels of a recording of which the topics of a share are read.
+  init(_ share: TopicShare, _ settings: MappingOptions) {
+    (self.share, self.settings) = (share, settings)
+  }
 
   /// Takes a channel of the file that is read in.
   func add(_ number: Int, _ channel: MessageChannel) {
     channels[number] = channel
-    entries[number] = known[channel]
+    set(number, known[channel])
   }
 
   /// Another file begins, which numbers its channels anew.
   func begin() {
-    entries = [:]
-    channels = [:]
+    (small, others, channels) = ([], [:], [:])
+  }
+
+  private func set(_ number: Int, _ entry: Entry?) {
+    guard 0..<Self.smallest ~= number else {
+      others[number] = entry
+      return
+    }
+    while small.count <= number { small.append(nil) }
+    small[number] = entry
   }
 
   /// The channel of a message.
   func entry(_ number: Int) throws(TrajpackError) -> Entry {
-    if let entry = entries[number] { return entry }
+    if number >= 0, number < small.count {
+      if let entry = small[number] { return entry }
+    } else if let entry = others[number] {
+      return entry
+    }
     guard let channel = channels[number] else {
       throw TrajpackError(.data, "a message is of channel \(number), which is not there")
     }
-    let entry = known[channel] ?? Entry(channel)
+    let entry = known[channel] ?? entry(of: channel)
     known[channel] = entry
-    entries[number] = entry
+    set(number, entry)
     return entry
+  }
+
+  private func entry(of channel: MessageChannel) -> Entry {
+    guard settings.takes(channel.topic) else {
+      return Entry(channel, isOwn: share.part == 0, isTaken: false)
+    }
+    let number = numbers[channel.key] ?? numbers.count
+    numbers[channel.key] = number
+    return Entry(channel, isOwn: share.owns(channel.key, number), isTaken: true)
   }
 
   /// Decodes a message into the row of its channel.

@@ -89,9 +89,12 @@ struct TopicProfile: Sendable {
 
   /// Takes a message in.
   ///
-  /// - Parameter map: The places of the profiles of the decoder's fields.
+  /// - Parameters:
+  ///   - map: The places of the profiles of the decoder's fields.
+  ///   - hasGroups: Whether the decoder's type has lists of structs.
   mutating func observe(
-    _ message: MessageRecord, _ row: MessageRow, _ map: [FieldProfile.Place], stamp: Int?
+    _ message: MessageRecord, _ row: MessageRow, _ map: [FieldProfile.Place],
+    _ decoder: any MessageDecoder, stamp: Int?, hasGroups: Bool
   ) {
     rows += 1
     log.observe(message.logTime)
@@ -108,10 +111,12 @@ struct TopicProfile: Sendable {
     for (own, place) in map.enumerated() {
       fields[place.number].observe(row.values[own], of: place)
     }
+    if hasGroups { checkGroups(row, decoder.type) }
+    if looksForVideo { lookForVideo(row, decoder.type) }
   }
 
   /// Looks whether the fields of a group have as many items as its names.
-  mutating func checkGroups(_ row: MessageRow, _ type: MessageType) {
+  private mutating func checkGroups(_ row: MessageRow, _ type: MessageType) {
     for key in type.fields.indices where type.fields[key].isKey {
       let count = row.values[key].items
       for other in type.fields.indices
@@ -125,13 +130,13 @@ struct TopicProfile: Sendable {
   }
 
   /// Whether its messages may be packets or pictures that are still to be looked at.
-  var looksForVideo: Bool {
+  private var looksForVideo: Bool {
     videoFailure == nil && (carriesPictures || carriesVideo && video == nil)
   }
 
   /// Looks for the video in a message of packets, until its first keyframe is found, or whether a message holds a picture
   /// like those before.
-  mutating func lookForVideo(_ row: MessageRow, _ type: MessageType) {
+  private mutating func lookForVideo(_ row: MessageRow, _ type: MessageType) {
     if carriesPictures { return lookForPicture(row, type) }
     guard carriesVideo, video == nil, videoFailure == nil,
       let data = type.fields.firstIndex(where: { $0.path == MessageVideo.field }),

@@ -55,6 +55,8 @@ final class TopicRows {
   private let blocks: [Int]
   private let rows: [ByteBuffer]
   private let empty: [ByteBuffer]
+  /// A row of each block, and what stands in it before a message is stored: the bytes of `rows` and `empty`.
+  private let blanks: [(row: UnsafeMutableRawPointer, empty: UnsafeRawPointer, count: Int)]
   private var spools: [RowSpool]
   private var cells: [[Cell]] = []
   private var times: [Fixed] = []
@@ -82,6 +84,12 @@ final class TopicRows {
     empty = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
     spools = blocks.map { _ in RowSpool(limit: spoolBytes) }
     order = isOrdered ? nil : []
+    blanks = zip(rows, empty).map { row, empty in
+      (
+        row.bytes.baseAddress.unsafelyUnwrapped,
+        UnsafeRawPointer(empty.bytes.baseAddress.unsafelyUnwrapped), row.bytes.count
+      )
+    }
     for buffer in empty { buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
     for channel in schema.streams[stream].channels {
       fillMissing(channel)
@@ -234,7 +242,10 @@ final class TopicRows {
   func append(
     _ message: MessageRecord, _ row: MessageRow, decoder: Int, stamp: Int?
   ) throws(TrajpackError) {
-    for (to, from) in zip(rows, empty) { to.bytes.copyMemory(from: .init(from.bytes)) }
+    for i in blanks.indices {
+      let blank = blanks[i]
+      blank.row.copyMemory(from: blank.empty, byteCount: blank.count)
+    }
     let time: Int64
     switch clock {
     case .logTime: time = message.logTime
@@ -255,7 +266,9 @@ final class TopicRows {
       fixed.at.storeBytes(of: own.littleEndian, as: Int64.self)
     }
     for cell in cells[decoder] where row.values[cell.field].isPresent { try store(cell, row) }
-    for (spool, row) in zip(spools, rows) { try spool.append(UnsafeRawBufferPointer(row.bytes)) }
+    for i in blanks.indices {
+      try spools[i].append(UnsafeRawBufferPointer(start: blanks[i].row, count: blanks[i].count))
+    }
     order?.append(since.partialValue)
     count += 1
   }

@@ -62,6 +62,11 @@ public struct TranscodingImporter<Source: VideoImporter>: Importer {
   /// Tells of the bytes of recordings; see ``Importer``.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { source.watchReads(body) }
 
+  /// Lets idle threads take a share of a recording of the source.
+  public func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {
+    source.use(threads, isInterrupted: isInterrupted)
+  }
+
   /// How the recordings were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] { source.reading(of: streams) }
 

@@ -31,6 +31,11 @@ public struct ValuedImporter<Source: Importer>: Importer {
   /// Tells of the bytes of recordings; see ``Importer``.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { source.watchReads(body) }
 
+  /// Lets idle threads take a share of a recording of the source.
+  public func use(_ threads: IdleThreads, isInterrupted: @escaping @Sendable () -> Bool) {
+    source.use(threads, isInterrupted: isInterrupted)
+  }
+
   /// The recordings; see ``Importer``.
   public var recordings: [Recording] { source.recordings }
   /// See ``Importer``.
