@@ -57,6 +57,16 @@ def test_camera_equals_evo(world, known):
     assert found["camera.ate.mean"]["options"]["quaternion_order"] == "xyzw"
 
 
+def test_a_score_that_is_asked_for_and_not_made_is_said(world):
+    """A name that begins as a score does, and is none."""
+    words = [world, PREDICTIONS / "good", "--metric", "camera.ate.rmse", "--metric", "camera.ate.rmsd"]
+    found = figures(report(*words))
+    assert list(found) == ["camera.ate.rmse", "camera.ate.rmsd"] and found["camera.ate.rmse"]["value"] > 0
+    absent = found["camera.ate.rmsd"]
+    assert absent["value"] is None and "has made no score of this name" in absent["reason"]
+    assert "camera.ate.rmsd" in run(*words)
+
+
 def test_pose_equals_numpy(world, known):
     found = figures(report(world, PREDICTIONS / "good", "--metric", "skeleton.pose"))
     distances, aligned, steps = [], [], []

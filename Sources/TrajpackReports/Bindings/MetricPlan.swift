@@ -19,8 +19,12 @@ struct MetricPlan {
   var maps: [String: String] = [:]
 
   func keeps(_ score: String) -> Bool {
-    wanted.isEmpty
-      || wanted.contains { score == $0 || score.hasPrefix("\($0).") || score.hasPrefix("\($0)_") }
+    wanted.isEmpty || wanted.contains { Self.isMeant(score, by: $0) }
+  }
+
+  /// Whether a score is meant by its name, or by what its name begins with.
+  static func isMeant(_ score: String, by name: String) -> Bool {
+    score == name || score.hasPrefix("\(name).") || score.hasPrefix("\(name)_")
   }
 
   func setting(_ name: String) -> String? { settings.last { $0.name == name }?.value }

@@ -193,13 +193,28 @@ extension Evaluation {
     guard !plan.isNamed else {
       throw TrajpackError(.usage, "\(plan.binding.evaluator): \(reason)")
     }
-    add([
-      Report.Metric(
-        name: plan.binding.evaluator, evaluator: plan.binding.evaluator, value: nil, count: 0,
-        reason: reason, unit: nil, better: nil, truth: nil,
-        pooling: plan.binding.pooling.rawValue, options: .object([]), details: .object([]),
-        episodes: [], horizons: [])
-    ])
+    add([absent(plan, plan.binding.evaluator, reason)])
+  }
+
+  /// A figure that there is not, and why.
+  private func absent(_ plan: MetricPlan, _ name: String, _ reason: String) -> Report.Metric {
+    Report.Metric(
+      name: name, evaluator: plan.binding.evaluator, value: nil, count: 0, reason: reason,
+      unit: nil, better: nil, truth: nil, pooling: plan.binding.pooling.rawValue,
+      options: .object([]), details: .object([]), episodes: [], horizons: [])
+  }
+
+  /// Says of each score that was asked for by name and has not come that there is none: the evaluator makes none of that name,
+  /// or none of these data.
+  func addAbsent(_ plan: MetricPlan) {
+    guard store?.isTask != true else { return }
+    let evaluator = plan.binding.evaluator
+    let made = reportMetrics.filter { $0.evaluator == evaluator }.map(\.name)
+    for name in plan.wanted where !made.contains(where: { MetricPlan.isMeant($0, by: name) }) {
+      let reason =
+        "\(evaluator) has made no score of this name; 'trajpack evaluate --list' says what there is and what it needs"
+      add([absent(plan, name, reason)])
+    }
   }
 
   private func score(

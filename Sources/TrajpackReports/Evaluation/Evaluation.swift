@@ -221,6 +221,7 @@ public final class Evaluation {
         try evaluate(plan)
       }
       guard !isInterrupted() else { break }
+      addAbsent(plan)
     }
     report.figures += Self.overview(report)
     return report
