@@ -235,6 +235,46 @@ private func digest(_ digit: Int) -> FileDigest {
     #expect(log.entries.sorted() == Array(0..<200))
   }
 
+  /// What a job returns.
+  private final class Result: Sendable {}
+
+  private final class Gate: @unchecked Sendable {
+    private let lock = ConditionLock()
+    private var isOpen = false
+
+    func open() {
+      lock.locked {
+        isOpen = true
+        lock.wakeAll()
+      }
+    }
+
+    func pass() { lock.locked { while !isOpen { lock.wait() } } }
+  }
+
+  /// A validation of many episodes always has some waiting.
+  @Test func whatAJobReturnedIsLetGoWhileOthersWait() throws {
+    let pool = try WorkerPool(threads: 1)
+    let (begin, begun, end) = (Gate(), Gate(), Gate())
+    weak var result: Result?
+    try withExtendedLifetime(pool) {
+      // All are in the list before the first one begins.
+      _ = pool.run { () throws(TrajpackError) in begin.pass() }
+      let future = pool.run { () throws(TrajpackError) in Result() }
+      _ = pool.run { () throws(TrajpackError) in
+        begun.open()
+        end.pass()
+      }
+      _ = pool.run { () throws(TrajpackError) in }
+      begin.open()
+      result = try future.value()
+      begun.pass()
+    }
+    #expect(result == nil)
+    end.open()
+    withExtendedLifetime(pool) {}
+  }
+
   private final class Log: @unchecked Sendable {
     private let lock = ConditionLock()
     private var list: [Int] = []
