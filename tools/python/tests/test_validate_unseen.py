@@ -51,6 +51,33 @@ def test_integers_without_a_kind_that_run_over_or_miss_values(tmp_path: Path) ->
         ("values.wraparound", "w", 2), ("values.sentinel", "n", 10)}
 
 
+@pytest.mark.parametrize("kind", [None, "scalar"])
+def test_numbers_of_messages_that_begin_anew(kind: str | None, tmp_path: Path) -> None:
+    """Messages are lost anywhere, also exactly at the end of the type; what adds up or swings runs over there."""
+    random = np.random.default_rng(25)
+    rows = np.arange(3000)
+    sent = 64_000 + rows[random.random(3000) > 0.1]
+    lost = [sent[(sent < 65_535) | (sent > 65_536)], sent[(sent < 65_530) | (sent > 65_570)], sent,
+            np.concatenate([sent[:2000], 65_536 + np.arange(1000)])]
+    counters = []
+    for n in lost:
+        streams = {"up": n.astype(np.uint16), "signed": (n - 32_768).astype(np.int16), "down": (-n).astype(np.uint16),
+                   "long": (n - 65_536).astype(np.uint32)}
+        counters.append({"s": streams | values(random, len(n))})
+
+    def wrapped(name: str, episodes: list[dict[str, Any]]) -> set[str]:
+        kinds = {f"s/{c}": {"kind": kind} for c in episodes[0]["s"] if c != "other"} if kind else {}
+        return {f["channel"] for f in findings(dataset(tmp_path / name, episodes, channels=kinds), "values.wraparound")}
+
+    assert wrapped("counters", counters) == set()
+    sums = {"energy": 60_002 + 4 * np.cumsum(random.integers(0, 4, 3000)),
+            "wave": 65_520 + np.round(400 * np.sin(rows / 30)),
+            "noisy": 65_500 + np.cumsum(random.integers(-3, 4, 3000)) + rows // 10}
+    assert all(max(v) > 65_540 and min(v) < 65_530 for v in sums.values())
+    sums = {name: v.astype(np.int64).astype(np.uint16) for name, v in sums.items()}
+    assert wrapped("sums", [{"s": sums | values(random, 3000)}]) == set(sums)
+
+
 def test_labels_stay_labels(tmp_path: Path) -> None:
     """Ids with a number of none, buttons, counters, checksums and pressed triggers are meant so."""
     random = np.random.default_rng(21)
