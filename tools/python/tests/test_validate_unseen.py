@@ -312,6 +312,48 @@ def test_own_rules_on_whole_numbers_of_64_bits(tmp_path: Path) -> None:
     assert count(expression="change(s/pair) == 7") == []
 
 
+def test_own_rules_on_unsigned_numbers_of_64_bits(tmp_path: Path) -> None:
+    """From 2^63 on a float64 tells every 2048th apart."""
+    key = np.uint64(2**64 - 100_000) + np.arange(40_000, dtype=np.uint64)
+    swapped = key.copy()
+    swapped[[50, 51]] = swapped[[51, 50]]
+    path = dataset(tmp_path / "ds", [{"s": {"key": key, "swapped": swapped, "small": np.arange(40_000)}}])
+
+    def count(**rule: Any) -> list[tuple[int, list[int]]]:
+        return [(f["count"], f["places"][0]["rows"])
+                for f in own(tmp_path, path, {"id": "x", **rule})["findings"]]
+
+    first, last = int(key[0]), int(key[-1])
+    assert count(channel="s/key", min=first, max=last) == []
+    assert count(channel="s/key", max=last - 1) == [(1, [39_999, 40_000])]
+    assert count(channel="s/key", min=first + 2) == [(2, [0, 2])]
+    assert count(channel="s/key", monotonic="strictly rising") == []
+    assert count(channel="s/swapped", monotonic="rising") == [(1, [51, 52])]
+    assert count(expression="change(s/key) == 1") == []
+    assert count(expression=f"s/key < {last}") == [(1, [39_999, 40_000])]
+    assert count(expression="s/key == s/swapped") == [(2, [50, 52])]
+    # Differences may be negative, and sums and products have 128 bits.
+    assert count(expression=f"s/small - s/key == {-first} and s/key + s/key == 2 * s/key") == []
+    assert count(expression=f"s/key * 1000000 < {last * 1_000_000}") == [(1, [39_999, 40_000])]
+
+
+def test_long_chains_of_comparisons(tmp_path: Path) -> None:
+    path = dataset(tmp_path / "ds", [{"s": {"v": np.arange(20) / 4}}])
+
+    def rows(expression: str) -> list[list[int]]:
+        return [p["rows"] for f in own(tmp_path, path, {"id": "x", "expression": expression})["findings"]
+                for p in f["places"]]
+
+    assert rows("1 <= s/v < 2 <= 3 != s/v + 1") == [[0, 4], [8, 20]]
+    assert rows("0 <= s/v <= 4 or s/v == 4.25") == [[18, 20]]
+    # Each link is computed once, however deep it is nested.
+    nested = "s/v"
+    for _ in range(40):
+        nested = f"(0 <= {nested} < 9)"
+    assert rows(nested) == []
+    assert rows(" + ".join(["s/v"] * 30_000) + " < 120000") == [[16, 20]]
+
+
 def test_an_element_past_the_end_is_named(tmp_path: Path) -> None:
     path = dataset(tmp_path / "ds", [{"s": {"v": walk(np.random.default_rng(35), 100, 3)}}])
     (finding,) = own(tmp_path, path, {"id": "x", "expression": "s/v[3] < 100"})["findings"]
