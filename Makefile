@@ -111,7 +111,7 @@ swift-package: setup release ## Build another Swift package that imports Trajpac
 crash: setup ## The long crash proof: 200 kills, every boundary of the write log of every command, every call of a failing disk
 	@swift build --quiet -c release
 	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash \
-	  tools/tests/test_jobs.py
+	  tools/tests/test_jobs_killed.py
 
 picture: setup release ## Draw docs/picture.png again
 	@tools/demo.sh --picture docs/picture.png

@@ -42,6 +42,7 @@ extension Loader {
     let frames = try FrameSelection(views, options)
     let selection = try Selection(schemas.distinct, options, frames: frames)
     let facts = StreamProfile(views)
+    try selection.checkEntities(options, facts)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
     if let duration = options.duration {
@@ -249,7 +250,7 @@ extension Loader {
       return TrajpackError(
         .usage, file: path,
         "no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
-          + unknownValue(dataset, options)
+          + ((try? filter.reason(in: dataset)) ?? "")
       )
     }
     if let split, split.cutsEpisodes {
@@ -265,15 +266,6 @@ extension Loader {
         + (kept == 1 ? "the only episode, which has " : "any of \(kept) episodes; the longest has ")
         + "\(counted(facts.longest[reference] ?? 0, "row")); make 'length' smaller or set 'edge' to 'pad'"
     )
-  }
-
-  /// The first name of 'where' that no episode has as a value, and the nearest that one has; empty where all are.
-  private static func unknownValue(_ dataset: OpenDataset, _ options: LoaderOptions) -> String {
-    guard let values = try? dataset.values(),
-      let name = options.conditions.map(\.path).first(where: { values[$0] == nil })
-    else { return "" }
-    return "; no recording has the value '\(name)'"
-      + Suggestion.text(for: name, among: values.names)
   }
 
   /// A digest of the content and of what decides which window has which number.

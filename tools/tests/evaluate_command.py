@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 import read_archive
 from conftest import ROOT, built
 
 PREDICTIONS = ROOT / "fixtures" / "predictions"
+SUITES = ["camera", "pose", "state", "keypoints", "action"]
 
 
 def run(*words, code=0, folder=None):
@@ -77,3 +79,17 @@ def truth(folder):
 
 def predicted(model):
     return {p.stem: dict(np.load(p)) for p in sorted((PREDICTIONS / model).glob("*.npz"))}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return convert(ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path_factory.mktemp("evaluate") / "ww")
+
+
+@pytest.fixture(scope="module")
+def lorenz(tmp_path_factory):
+    return convert(ROOT / "fixtures" / "series" / "lorenz_float64.npy", tmp_path_factory.mktemp("evaluate") / "lorenz")
+
+
+def suites(names=SUITES):
+    return [word for name in names for word in ("--suite", name)]

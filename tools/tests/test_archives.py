@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 import read_archive
-from test_tables import convert, run
+from table_world import convert, run
 
 
 def metadata(folder):

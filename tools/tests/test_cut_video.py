@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trajpack as tp
 from conftest import ROOT
-from test_transcode import pictures, rawvideo, record, run
+from transcode_world import pictures, rawvideo, record, run
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
 

@@ -1,68 +1,17 @@
 """Jobs: whatever the number of tasks, their order, kills, retries and double runs, the bytes of one conversion."""
-import csv
 import hashlib
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from jobs_world import SMALL, call, finish, plan, run, runs, whole  # noqa: F401  fixtures
 from promise import digests
 
 ROOT = Path(__file__).resolve().parents[2]
-FULL = os.environ.get("TRAJPACK_CRASH") == "full"
-SMALL = ("--shard-size", "3KB")
-
-
-def make(folder, count, rows, seed=0):
-    """CSV recordings of about equal size, with a text column, so that dictionaries differ between shards."""
-    draw = random.Random(seed)
-    folder.mkdir(parents=True)
-    for n in range(count):
-        with open(folder / f"run-{n:03d}.csv", "w", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(["time", "x", "y", "mode"])
-            for i in range(rows):
-                out.writerow([f"{i / 50:.2f}", f"{draw.gauss(0, 1):.4f}", draw.randrange(1000), draw.choice("abc")])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("runs") / "runs", 24, 50)
-
-
-@pytest.fixture(scope="module")
-def whole(trajpack, runs, tmp_path_factory):
-    """The digests of one conversion."""
-    folder = tmp_path_factory.mktemp("whole") / "ds"
-    subprocess.run([trajpack, "convert", "-q", runs, folder, *SMALL], check=True)
-    return digests(folder)
-
-
-def call(trajpack, *words, code=0, **options):
-    done = subprocess.run([trajpack, *map(str, words)], capture_output=True, text=True, **options)
-    assert done.returncode == code, (words, done.stdout, done.stderr)
-    return done
-
-
-def plan(trajpack, runs, tmp_path, *words):
-    """A job with the sizes of ``whole``: its folder, and the number of its tasks."""
-    made = json.loads(call(trajpack, "job", "plan", runs, tmp_path / "ds", *SMALL, *words, "--json").stdout)
-    assert made["job"] == str(tmp_path / "ds.job")
-    return Path(made["job"]), made["tasks"]
-
-
-def run(trajpack, job, tasks, code=0, **options):
-    return call(trajpack, "job", "run", job, "--task", tasks, "-q", code=code, **options)
-
-
-def finish(trajpack, job, *words, code=0):
-    return call(trajpack, "job", "finish", job, "-q", *words, code=code)
 
 
 @pytest.mark.parametrize("seed,words", [
@@ -140,88 +89,6 @@ def test_a_job_is_run_from_any_folder(trajpack, runs, tmp_path):
     call(trajpack, "job", "run", "here/ds.job", "--task", "0-2", "-q", cwd=tmp_path)
     call(trajpack, "job", "finish", "../here/ds.job", "-q", cwd=tmp_path / "there")
     assert digests(tmp_path / "here" / "ds") == digests(tmp_path / "here" / "one")
-
-
-def test_workers_at_once_on_all_tasks(trajpack, runs, whole, tmp_path, start):
-    """Four workers, each with all tasks in another order: whoever comes second leaves the task to the first."""
-    job, count = plan(trajpack, runs, tmp_path, "--tasks", 6)
-    draw = random.Random(7)
-    workers = []
-    for _ in range(4):
-        order = draw.sample(range(count), count)
-        workers.append(start([trajpack, "job", "run", job, "-q", "--task", ",".join(map(str, order))],
-                             stderr=subprocess.PIPE))
-    for worker in workers:
-        _, said = worker.communicate(timeout=300)
-        assert worker.returncode in (0, 3), said
-        assert worker.returncode == 0 or "another process" in said, said
-    # Those that stopped at a task of another one may have left tasks that nobody ran.
-    run(trajpack, job, f"0-{count - 1}")
-    finish(trajpack, job, "--verify")
-    assert digests(tmp_path / "ds") == whole
-
-
-@pytest.mark.parametrize("seed", range(20) if FULL else [0])
-def test_killed_workers_lose_and_double_nothing(trajpack, whole, runs, tmp_path, start, seed):
-    job, count = plan(trajpack, runs, tmp_path, "--tasks", 3)
-    draw = random.Random(seed)
-    kills = 0
-    begun = time.monotonic()
-    run(trajpack, job, 0)
-    usual = time.monotonic() - begun
-    for number in range(20 if FULL else 6):
-        worker = start([trajpack, "job", "run", job, "-q", "--task", f"1-{count - 1}"], stderr=subprocess.DEVNULL)
-        if number > 0:  # the first at once, so that it cannot have ended
-            time.sleep(draw.uniform(0, 1.5 * usual))
-        worker.send_signal(signal.SIGKILL)
-        kills += worker.wait() == -signal.SIGKILL
-        state = json.loads(call(trajpack, "job", "status", job, "--json").stdout)
-        assert all(t["state"] != "damaged" for t in state["missing"]), state
-    assert kills > 0
-    run(trajpack, job, f"0-{count - 1}")
-    finish(trajpack, job, "--verify")
-    assert digests(tmp_path / "ds") == whole
-
-
-def test_one_of_four_workers_is_killed_again_and_again(trajpack, whole, runs, tmp_path, start):
-    """Four workers at once, one of them, drawn anew each time, killed at a random moment and started again."""
-    job, count = plan(trajpack, runs, tmp_path, "--tasks", 1000)
-    draw = random.Random(7)
-    kills, wanted = 0, 20 if FULL else 4
-
-    def worker(number):
-        tasks = ",".join(str(t) for t in range(count) if t % 4 == number)
-        return start([trajpack, "job", "run", job, "-q", "--task", tasks], stderr=subprocess.DEVNULL)
-    workers = [worker(n) for n in range(4)]
-    while kills < wanted:
-        number = draw.randrange(4)
-        time.sleep(draw.uniform(0, 0.05))
-        workers[number].send_signal(signal.SIGKILL)
-        kills += workers[number].wait() == -signal.SIGKILL
-        workers[number] = worker(number)
-        if all(w.poll() is not None for w in workers):  # all is made: begin again
-            shutil.rmtree(job)
-            job, count = plan(trajpack, runs, tmp_path, "--tasks", 1000)
-            workers = [worker(n) for n in range(4)]
-    for one in workers:
-        assert one.wait(timeout=300) == 0
-    finish(trajpack, job, "--verify")
-    assert digests(tmp_path / "ds") == whole
-
-
-@pytest.mark.parametrize("seed", range(20) if FULL else [0, 1])
-def test_a_killed_end_is_gone_on_with(trajpack, whole, runs, tmp_path, start, seed):
-    job, count = plan(trajpack, runs, tmp_path, "--tasks", 4)
-    run(trajpack, job, f"0-{count - 1}")
-    draw = random.Random(seed)
-    for _ in range(3):
-        worker = start([trajpack, "job", "finish", job, "-q"], stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(0, 0.1))
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-        assert not (tmp_path / "ds").exists() or digests(tmp_path / "ds") == whole
-    finish(trajpack, job)
-    assert digests(tmp_path / "ds") == whole
 
 
 def test_an_end_that_has_moved_some_shards_goes_on(trajpack, runs, whole, tmp_path):
@@ -372,19 +239,6 @@ def test_splits_and_options_are_those_of_convert(trajpack, runs, tmp_path):
     run(trajpack, tmp_path / "ds.job", "0-3")
     finish(trajpack, tmp_path / "ds.job")
     assert digests(tmp_path / "ds") == digests(tmp_path / "one")
-
-
-def test_an_interrupted_worker_goes_on(trajpack, runs, whole, tmp_path, start):
-    job, count = plan(trajpack, runs, tmp_path, "--tasks", 2)
-    worker = start([trajpack, "job", "run", job, "-q", "--task", "0-1"], stderr=subprocess.PIPE)
-    time.sleep(0.05)
-    worker.send_signal(signal.SIGTERM)
-    _, said = worker.communicate(timeout=300)
-    assert worker.returncode in (0, 128 + signal.SIGTERM, -signal.SIGTERM), said
-    assert "--resume" not in said
-    run(trajpack, job, f"0-{count - 1}")
-    finish(trajpack, job)
-    assert digests(tmp_path / "ds") == whole
 
 
 def test_the_script_of_the_guide(trajpack, runs, whole, tmp_path):

@@ -33,6 +33,43 @@ def test_normalize(trajpack, source, made, tmp_path):
                     one(out, name)[1][channel][0], (recording(name)[channel] - shift) / scale, atol=tolerance)
 
 
+@pytest.mark.parametrize("bin, words", [
+    ({"kind:scalar": "sum"}, "sum"), ({"series/x": "min"}, "minimum"), ({"series/x": "max"}, "maximum"), ("count", "count")],
+    ids=str)
+def test_statistics_of_rows_are_not_those_of_bins(trajpack, source, tmp_path, bin, words):
+    """Behind a bin of another size than its rows: by pattern, and by kind, which names no channel."""
+    plan = tmp_path / "plan.json"
+    steps = [{"step": "resample", "rate": 10, "bin": bin}, {"step": "normalize", "split": "all"}]
+    for channels in ("series/x", "*", "kind:scalar"):
+        plan.write_text(json.dumps({"steps": [steps[0], {**steps[1], "channels": channels}]}))
+        error = run(trajpack, "apply", source, tmp_path / "no", "--plan", plan, code=2)
+        assert f"channel 'series/x' holds the {words} of bins here" in error and "steps[1] (normalize)" in error, error
+        assert "'constants'" in error and not (tmp_path / "no").exists()
+    given = {"step": "normalize", "channels": "series/x", "constants": {"series/x": {"shift": 3, "scale": 2}}}
+    for name, more in (("plain", []), ("given", [given])):
+        plan.write_text(json.dumps({"steps": [steps[0], *more]}))
+        run(trajpack, "apply", source, tmp_path / name, "--plan", plan)
+    for name in ROWS:
+        plain = one(tmp_path / "plain", name)[1]["x"][0]
+        np.testing.assert_allclose(one(tmp_path / "given", name)[1]["x"][0], (plain - 3) * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("before", [
+    {"rate": 10, "bin": {"series/x": "mean"}}, {"rate": 10, "bin": "last"}, {"rate": 10},
+    {"rate": 10, "bin": {"series/position": "sum"}}],
+    ids=str)
+def test_means_and_rows_are_normalised_by_the_source(trajpack, source, tmp_path, before):
+    plan = tmp_path / "plan.json"
+    step = {"step": "normalize", "channels": "series/x", "split": "all"}
+    for name, more in (("plain", []), ("normal", [step])):
+        plan.write_text(json.dumps({"steps": [{"step": "resample", **before}, *more]}))
+        run(trajpack, "apply", source, tmp_path / name, "--plan", plan)
+    x = np.concatenate([recording(n)["x"] for n in ROWS]).astype("f8")
+    for name in ROWS:
+        plain = one(tmp_path / "plain", name)[1]["x"][0]
+        np.testing.assert_allclose(one(tmp_path / "normal", name)[1]["x"][0], (plain - x.mean(0)) / x.std(0), atol=1e-5)
+
+
 def test_a_plan_comes_through_a_pipe(trajpack, source, tmp_path):
     """Standard input as '-', and a shell's <(command), give what a file gives."""
     plan = tmp_path / "plan.json"

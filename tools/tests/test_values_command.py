@@ -137,7 +137,9 @@ def test_a_table_that_does_not_fit_is_refused(run, tmp_path, change, sentence):
 
 @pytest.mark.parametrize("words, sentence", [
     (["--remove", "labell"], "did you mean 'label'"), (["--set", "x"], "no NAME=VALUE"),
-    (["--set", "x=1", "--where", "label=swim"], "no episode is left by label=swim"),
+    (["--set", "x=1", "--where", "label=swim"], "no episode is left by label=swim (of 3); no recording has the label 'swim'"),
+    (["--set", "x=1", "--where", "label=rnu"], "no recording has the label 'rnu'; did you mean 'run'"),
+    (["--set", "x=1", "--where", "n=77"], "no recording has the n '77'; it goes from"),
     (["--set", "x=[1,[2]]"], "no list of numbers"), ([], "say what is known"),
     (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
     (["--values-partial", "--set", "a=1"], "is for --values"),

@@ -5,8 +5,8 @@ import TrajpackStore
 package struct EpisodeFilter: Sendable {
   private var splits: [String]?
   private let ids: EpisodeIDs?
-  private let conditions: [(name: String, condition: LoaderOptions.Condition)]
-  private var values = EpisodeValues()
+  let conditions: [(name: String, condition: LoaderOptions.Condition)]
+  private(set) var values = EpisodeValues()
 
   /// A filter.
   ///

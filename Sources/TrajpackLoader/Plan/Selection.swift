@@ -103,6 +103,23 @@ struct Selection {
     if isAligned { try checkUnits() }
   }
 
+  /// - Throws: A usage error where `entities` names streams whose rows are the episode's own. A number for all streams is
+  ///   the most that any may have.
+  func checkEntities(_ options: LoaderOptions, _ facts: StreamProfile) throws(TrajpackError) {
+    let crowded = streams.filter { facts.entities[$0] ?? 0 > 0 }
+    for (pattern, _) in options.entities.rules where !crowded.contains(where: pattern.matches) {
+      // Where there is no row, nobody can say whose they are.
+      guard let alone = streams.first(where: { pattern.matches($0) && facts.longest[$0] ?? 0 > 0 })
+      else { continue }
+      throw TrajpackError(
+        .usage, option: "entities",
+        "stream '\(alone)' has no entities: its rows are the episode's own; leave it out"
+          + (crowded.isEmpty
+            ? ""
+            : ", or name one that has some: " + crowded.map { "'\($0)'" }.joined(separator: ", ")))
+    }
+  }
+
   /// - Throws: A usage error where an option is for pictures, and no selected channel that it names is one.
   private func checkPictures(_ options: LoaderOptions) throws(TrajpackError) {
     let frames = items.filter(\.isFrames)

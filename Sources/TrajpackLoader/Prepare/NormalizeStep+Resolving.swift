@@ -48,7 +48,7 @@ extension NormalizeStep {
         let path = "\(program.stream)/\(channel.name)"
         let isNamed = channels.names(program.stream, channel)
         // The statistics are of the values that the source has.
-        if program.normalized.contains(channel.name) {
+        if program.changed[channel.name] == .normalized {
           guard isNamed else { continue }
           throw TrajpackError(
             .usage,
@@ -60,6 +60,14 @@ extension NormalizeStep {
             .usage,
             "channel '\(path)' is \(channel.kind.rawValue) of shape \(channel.shape) here, which the "
               + "source's statistics say nothing of: normalise numbers, before they are embedded")
+        }
+        // It is refused even where nobody named it: left as it is, it would be the one channel that is not normalised.
+        if case .binned(let statistic) = program.changed[channel.name] {
+          throw TrajpackError(
+            .usage,
+            "channel '\(path)' holds the \(statistic.rawValue) of bins here, and the source's statistics are of the rows in "
+              + "them: end the plan before this step and normalise the dataset that 'trajpack apply' makes of it, give the "
+              + "step 'constants', or choose other 'channels'")
         }
         let components =
           if let axes {

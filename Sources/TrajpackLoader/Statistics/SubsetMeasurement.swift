@@ -74,7 +74,7 @@ extension SubsetMeasurement {
       throw TrajpackError(
         .usage, file: dataset.dataset.path,
         "no episode is left by 'split', 'episodes', 'where' and 'rows' (of "
-          + "\(dataset.episodeCount))")
+          + "\(dataset.episodeCount))" + (try filter.reason(in: dataset)))
     }
     channels = measured
     // The tables of packets of a video are measured where they are named.

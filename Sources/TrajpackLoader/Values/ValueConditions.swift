@@ -56,18 +56,8 @@ public enum ValueConditions {
         .usage, file: dataset.dataset.path,
         "no episode is left by \(conditions.joined(separator: " and ")) (of "
           + "\(dataset.episodeCount))"
-          + (try unknown(dataset, conditions)))
+          + (try filter.reason(in: dataset)))
     }
     return out
-  }
-
-  private static func unknown(
-    _ dataset: OpenDataset, _ conditions: [String]
-  ) throws(TrajpackError) -> String {
-    let names = try json(conditions).members?.map(\.name) ?? []
-    let values = try dataset.values()
-    guard let name = names.first(where: { values[$0] == nil }) else { return "" }
-    return "; no recording has the value '\(name)'"
-      + Suggestion.text(for: name, among: values.names)
   }
 }

@@ -144,7 +144,7 @@ extension NormalizeStep {
     for i in made.columns {
       program.outputs[i].becomeFloat()
       program.outputs[i].units = nil
-      program.normalized.insert(program.outputs[i].name)
+      program.changed[program.outputs[i].name] = .normalized
     }
     return made
   }

@@ -35,8 +35,9 @@ public struct PlanProgram: Sendable {
   public internal(set) var outputs: [Channel]
   /// What each step does; `nil` for nothing.
   var stages: [(any PlanStage)?] = []
-  /// The channels that come out normalised.
-  package internal(set) var normalized: Set<String> = []
+  /// What has become of the values of channels that keep their name, where the statistics of what was recorded are no
+  /// longer theirs.
+  package internal(set) var changed: [String: Change] = [:]
   /// The channels whose values or absences are drawn anew in each epoch, and what is made of them.
   package internal(set) var varying: Set<String> = []
 
@@ -44,6 +45,14 @@ public struct PlanProgram: Sendable {
     self.stream = stream.name
     inputs = stream.channels
     outputs = stream.channels
+  }
+
+  /// What a step makes of the values of a channel.
+  package enum Change: Sendable, Hashable {
+    /// Shifted and scaled.
+    case normalized
+    /// A statistic of each bin that is not of the size of its rows: their sum, smallest, largest, or how many there are.
+    case binned(BinStatistic)
   }
 
   /// The channel as it was recorded that one of the outputs is, whatever was done to its rows; `nil` for

@@ -113,6 +113,11 @@ extension ResampleStep {
     guard try program.takesRows(streams, onto: onto, isVideo: isVideo) else { return nil }
     let made = try ResampleStage(self, program.stream, program.outputs)
     program.outputs = made.outputs
+    for (channel, way) in zip(made.outputs, made.ways) {
+      // Means, like what stands between two rows, are still values of the size that the source has.
+      guard case .bin(let statistic) = way, statistic != .mean else { continue }
+      program.changed[channel.name] = .binned(statistic)
+    }
     return made
   }
 }

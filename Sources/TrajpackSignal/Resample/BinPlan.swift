@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// What is said about the rows of a bin.
-public enum BinStatistic: Sendable, Hashable, CaseIterable {
+public enum BinStatistic: String, Sendable, CaseIterable {
   /// Sum over count, summed in `Double`.
   case mean
   /// Sum, in `Double`.

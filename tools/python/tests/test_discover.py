@@ -92,6 +92,8 @@ data.statistics(chanels="x")
     (lambda ds, path: ds.windows(length=2, num_workers=3), "no option 'num_workers'; did you mean 'threads'", None),
     (lambda ds, path: ds.windows(delta_timestamps={"q": [0.0]}), "did you mean 'offsets'", "delta_timestamps"),
     (lambda ds, path: ds.windows(length=2, where="task=a"), "'where' is 'task=a', but must be a dict", "where"),
+    (lambda ds, path: ds.windows(length=2, entities={"frames": 2}), "stream 'frames' has no entities.*leave it out$",
+     "entities"),
     (lambda ds, path: ds.statistics(where="task=a"), "'where' is 'task=a', but must be a dict", "where"),
     (lambda ds, path: ds.windows(length=2, windows_where="q > 1"), "'windows_where' is 'q > 1', but must be a test",
      "windows_where"),

@@ -143,6 +143,15 @@ def test_normalize_goes_by_what_was_recorded(source: Path) -> None:
         np.testing.assert_allclose(step[key]["fast/x"], (raw[key]["fast/x"] - train.mean()) / train.std(), atol=1e-5)
 
 
+def test_normalize_refuses_sums_of_bins(source: Path) -> None:
+    plan = {"steps": [{"step": "resample", "streams": "fast", "rate": 5, "bin": {"fast/x": "sum"}}]}
+    common: dict[str, Any] = {"length": 2, "batch": 4, "channels": "fast", "plan": plan}
+    for normalize in ("standard", {"fast/x": "minmax"}):
+        with pytest.raises(trajpack.UsageError, match="'fast/x' holds the sum of bins behind the plan.*name the channels"):
+            trajpack.open(source).windows(normalize=normalize, **common)
+    assert list(trajpack.open(source).windows(normalize={"fast/v": "standard"}, **common).normalization) == ["fast/v"]
+
+
 @pytest.mark.parametrize("steps", [
     [{**ENTRIES, "draw": "once"}], [{"step": "resample", "streams": ["fast", "odd"], "rate": 20, "method": "auto"}],
     [{"step": "time_since", "channels": ["fast/v", "odd/z"]}, {**ROWS, "channels": "slow"}],

@@ -235,6 +235,9 @@ SENTENCES = [
     (lambda d: d.windows(length=10_000), "10000 rows"),
     (lambda d: d.windows(length=3, duration=1.0), "'duration'"),
     (lambda d: d.windows(edge="wrap"), "'edge'"),
+    (lambda d: d.windows(entities={"state": 2}), "stream 'state' has no entities: its rows are the episode's own; leave it "
+     "out, or name one that has some: 'npc', 'monster', 'skeleton/em_37', "),
+    (lambda d: d.windows(entities={"npcs": 2}), "no selected stream matches 'npcs'; did you mean 'npc'"),
     (lambda d: d.windows(episodes=["nobody"]), "there is no episode 'nobody'"),
     (lambda d: d.windows(split="train"), "train"),
     (lambda d: d.windows(rank=3, world_size=2), "'rank'"),

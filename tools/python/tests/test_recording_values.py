@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,27 @@ def test_values_that_are_set_later_count(ds: trajpack.Dataset, tmp_path: Path) -
     assert "label" not in trajpack.open(path).values
     with pytest.raises(UsageError, match="no episode is left"):
         trajpack.open(path).windows(length=3, where={"label": "run"})
+
+
+@pytest.mark.parametrize(("where", "said"), [
+    ({"label": "runn"}, "no recording has the label 'runn'; did you mean 'run'"),
+    ({"label": ["runn", "w"]}, "the label 'runn' (did you mean 'run'?), 'w'"), ({"label": 3}, "the label '3'; there are"),
+    ({"task": "task 9"}, "no recording has the task 'task 9'; did you mean 'task "), ({"lable": "run"}, "did you mean 'label'"),
+    ({"theta": 9.5}, "no recording has the theta '9.5'; it goes from 0.0 to 3.0"),
+    ({"theta": {"min": 4}}, "no recording has the value 'theta' in that range; it goes from 0.0 to 3.0"),
+    ({"label": {"min": 4}}, "the value 'label' is no number in any recording"),
+    ({"env.g": 1}, "no recording has the env.g '1'; it goes from 9.8 to 21.8"),
+    ({"label": "run", "theta": {"max": -1}}, "the value 'theta' in that range"),
+    ({"ok": "tru"}, "no recording has the ok 'tru'; did you mean 'true'")], ids=str)
+def test_conditions_that_nothing_meets_say_what_there_is(ds: trajpack.Dataset, where: Any, said: str) -> None:
+    for ask in (lambda: ds.windows(length=3, where=where), lambda: ds.statistics(where=where)):
+        with pytest.raises(UsageError, match="no episode is left by .*13\\); .*" + re.escape(said)):
+            ask()
+
+
+def test_conditions_that_each_hold_for_some_are_not_blamed(ds: trajpack.Dataset) -> None:
+    with pytest.raises(UsageError, match=r"no episode is left by [^;]*\(of 13\)$"):
+        ds.windows(length=3, where={"theta": 0.0, "n": 5})
 
 
 def test_torch_and_jax_get_values(ds: trajpack.Dataset) -> None:

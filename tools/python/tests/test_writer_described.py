@@ -1,6 +1,8 @@
 """What is said of streams and channels when a data set is made: it must fit, and costs no episode."""
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,36 @@ def test_a_described_stream_that_the_first_episode_lacks_costs_no_episode(
     data = trajpack.open(tmp_path / "ds")
     assert data.episodes.ids == ["a", "b"]
     np.testing.assert_array_equal(data.episode("a")["frames/x"][:], np.arange(100.0))
+
+
+def test_warnings_name_the_line_of_the_caller(tmp_path: Path) -> None:
+    """However many calls of the package lie between: of a writer, of an episode, of a block's end; each line anew."""
+    def lines(name: str, record: Callable[[trajpack.Writer], None]) -> list[tuple[str, int]]:
+        with pytest.warns(UserWarning, match="stream 'later' is described") as caught, \
+                trajpack.create(tmp_path / name, rate={"frames": 10, "later": 5}) as writer:
+            record(writer)
+        return [(one.filename, one.lineno) for one in caught]
+
+    def append(writer: trajpack.Writer) -> None:
+        writer.append("a", x=[1.0])
+
+    def commit(writer: trajpack.Writer) -> None:
+        episode = writer.episode("a")
+        episode.append(x=1.0)
+        episode.commit()
+
+    def block(writer: trajpack.Writer) -> None:
+        with writer.episode("a") as episode:
+            episode.append(x=1.0)
+
+    for record, line in ((append, 1), (commit, 3), (block, 1)):
+        assert lines(record.__name__, record) == [(__file__, record.__code__.co_firstlineno + line)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for name in "bc":
+            with trajpack.create(tmp_path / name, rate={"frames": 10, "later": 5}) as writer:
+                append(writer)
+    assert len(caught) == 2                               # two data sets; one of them twice would be said once
 
 
 def test_a_schema_has_streams_that_the_first_episode_lacks(tmp_path: Path) -> None:

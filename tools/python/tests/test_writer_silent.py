@@ -56,6 +56,39 @@ def test_what_is_as_it_is_meant_is_taken(episode: trajpack.Recording) -> None:
     assert episode.rows == 22
 
 
+def at(*times: float) -> pandas.DataFrame:
+    return FRAME[:len(times)].set_index(pandas.to_timedelta(times, unit="s"))
+
+
+@pytest.mark.parametrize(("give", "sentence"), [
+    ([at(0, .1), at(.7, .8)], "begins 6 rows of the clock after the last row of the frame before it, and not 1"),
+    ([at(0, .1), at(.1, .2)], "begins 0 rows"), ([at(5), at(5.1), at(5.3)], "begins 2 rows"),
+    ([at(0, .1), at(0, .1)], "begins -1 rows"), ([FRAME.set_index(FRAME["x"] / 10)] * 2, "begins -3 rows"),
+    ([at(0, .1), FRAME, at(.2)], "begins 1 rows of the clock .* and not 5")])
+def test_a_gap_between_two_frames_is_refused(give: list[Any], sentence: str, episode: trajpack.Recording) -> None:
+    """As it is within one frame: rows would lie on the clock as if there were none."""
+    for frame in give[:-1]:
+        episode.extend(frame)
+    before = episode.rows
+    with pytest.raises(trajpack.DataError, match=sentence + ".*append each piece between gaps with time="):
+        episode.extend(give[-1])
+    assert episode.rows == before
+    episode.extend(give[-1], row=before + 3)             # which says that there is a gap
+
+
+def test_frames_that_go_on_are_taken(episode: trajpack.Recording) -> None:
+    episode.extend(at(3, 3.1, 3.2))
+    episode.extend(at(3.33, 3.4))                        # near enough
+    episode.append(x=1.0)
+    episode.extend({"frames": at(3.6).set_index(pandas.to_timedelta([3600], unit="ms").astype("m8[us]"))})
+    episode.extend({"log": at(1, 1.2)})                  # another stream
+    episode.extend(at(9, 9.1), time=1.5)                 # says itself when, so that the index says nothing
+    episode.extend(at(4, 4.1))
+    episode.extend(at(4.2, 4.3).set_index(pandas.to_datetime([4200, 4300], unit="ms")), row=40)
+    episode.extend(at(4.4).set_index(pandas.to_datetime([4400], unit="ms")))
+    assert episode.rows == 16
+
+
 def test_large_whole_numbers_that_fit_are_exact(tmp_path: Path) -> None:
     numbers = [2**63 - 1, 2**53 + 1, -1]
     with trajpack.create(tmp_path / "ds", rate=10) as writer:
@@ -68,9 +101,11 @@ def test_an_episode_that_nobody_has_any_more_is_named(tmp_path: Path) -> None:
         def record(id: str) -> None:
             writer.episode(id).append(x=1.0)             # and no commit
 
-        with pytest.warns(UserWarning, match="episode 'a' was neither committed nor abandoned, and is lost with its 1 row"):
+        with pytest.warns(UserWarning, match="episode 'a' was neither committed nor abandoned, and is lost with its 1 row"
+                          ) as caught:
             record("a")
             gc.collect()
+        assert [one.filename for one in caught] == [__file__]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             writer.episode("b").abandon()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -62,18 +63,38 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
     return rows[0] if rows else 0
 
 
-def follow(index: Any, rate: Fraction, where: str) -> None:
+@dataclass(frozen=True)
+class Mark:
+    """When a row of a regular clock was, by the index of the frame that it came in."""
+
+    row: int
+    time: Fraction
+    is_date: bool
+
+
+def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None) -> Mark | None:
     """Refuses the index of a frame whose times do not come one row of a regular clock after the other, up to half a row
-    off the clock of the first row."""
-    if index is None or len(index) < 2:
-        return
+    off the clock of the first row, or do not go on from the frame ``before``.
+
+    ``row``: of the clock, of the frame's first row. Returns the mark of its last one; that before where it has none.
+    """
+    if index is None or not len(index):
+        return before
     times, tick = explicit(index, where)
+    remedy = ("give time=frame.index and leave 'rate' out, append each piece between gaps with time= of its first row, "
+              "or reset_index(drop=True) where it means nothing")
     rows = (times - times[0]) * float((tick or 1) * rate)
     off = np.flatnonzero(~(np.abs(rows - np.arange(len(rows))) < 0.5))
     if len(off):
         raise DataError(f"{where}: the index of the frame has times that are not one row of the clock apart, from row "
-                        f"{off[0]} on; give time=frame.index and leave 'rate' out, append each piece between gaps with "
-                        "time= of its first row, or reset_index(drop=True) where it means nothing")
+                        f"{off[0]} on; {remedy}")
+    first, last = (Fraction(t) * (tick or 1) for t in (times[0].item(), times[-1].item()))
+    if before is not None and before.is_date == (tick is not None):
+        apart = (first - before.time) * rate
+        if abs(apart - (row - before.row)) >= Fraction(1, 2):
+            raise DataError(f"{where}: the index of the frame begins {float(apart):.6g} rows of the clock after the "
+                            f"last row of the frame before it, and not {row - before.row}; {remedy}")
+    return Mark(row + len(times) - 1, last, tick is not None)
 
 
 def explicit(times: Any, where: str) -> tuple[NDArray[Any], Fraction | None]:

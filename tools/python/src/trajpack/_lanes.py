@@ -47,6 +47,8 @@ class Lane:
     track: int | None = None
     #: Whether the next row begins a track.
     fresh: bool = True
+    #: When the last row of a frame with times was that said no other; None where none was, or time= or row= came since.
+    mark: _clocks.Mark | None = None
     # Rows that are held until they are worth a piece.
     values: dict[str, list[Any]] = field(default_factory=dict)
     times: list[Any] = field(default_factory=list)

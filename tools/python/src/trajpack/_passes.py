@@ -79,7 +79,7 @@ class Passes(Places):
             elif self._is_over():
                 self._turn()
             elif position and world > 1:
-                _ranks.warn_abandoned(3)
+                _ranks.warn_abandoned()
                 self._seek(epoch, 0)
             elif position:
                 self._seek(epoch + 1, 0)

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from typing import Any
 
 from . import _options
 from ._errors import UsageError
+from ._warning import warn
 
 Place = tuple[int, int]
 
@@ -84,15 +84,14 @@ def threads(workers: int = 1) -> int:
     return max(_options.cores() // sharers, 1) if sharers > 1 else 0
 
 
-def warn_abandoned(stacklevel: int = 2) -> None:
+def warn_abandoned() -> None:
     """Says once in a process that an epoch begins again."""
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(
+        warn(
             "an epoch was left before its end, and there are several ranks, so it begins again from its first batch: "
-            "call set_epoch(epoch) before each epoch to go on to another one, as with torch's DistributedSampler",
-            stacklevel=stacklevel + 1)
+            "call set_epoch(epoch) before each epoch to go on to another one, as with torch's DistributedSampler")
 
 
 _warned = False

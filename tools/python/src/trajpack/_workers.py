@@ -153,7 +153,7 @@ class Table:
         if world > 1 and not bool((slot[_DONE:_DONE + workers] == newest).all()):
             if warns and not self._head[_WARNED]:
                 self._head[_WARNED] = 1
-                _ranks.warn_abandoned(4)
+                _ranks.warn_abandoned()
             return epoch, 0
         return epoch + 1, 0
 

@@ -1,7 +1,6 @@
 """What a writer is told of its streams and channels, and what its data set has."""
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from ctypes import c_void_p
 from fractions import Fraction
@@ -12,6 +11,7 @@ from . import values as _values
 from ._columns import Rows
 from ._errors import UsageError, nearest, of_option
 from ._schema import Channel
+from ._warning import warn
 
 _ONCE = "the first episode decides which streams and channels there are; schema=... declares more"
 
@@ -192,8 +192,8 @@ class WriterSchema:
         self._declare(streams, {name: about for name, about in self._about.items() if name in streams})
         # The episode is worth more than what was said of a stream that it does not have.
         for stream in sorted(self._described() - set(streams)):
-            warnings.warn(f"{self.path}: stream '{stream}' is described, but the first episode does not have it"
-                          f"{nearest(stream, streams)}; {_ONCE}", stacklevel=2)
+            warn(f"{self.path}: stream '{stream}' is described, but the first episode does not have it"
+                 f"{nearest(stream, streams)}; {_ONCE}")
 
 
 __all__ = ["WriterSchema"]

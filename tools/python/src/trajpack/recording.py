@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +15,7 @@ from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
 from ._spool import Spool
+from ._warning import warn
 from ._words import counted, printable
 
 if TYPE_CHECKING:
@@ -106,17 +106,21 @@ class Recording:
                 own = time.get(stream) if isinstance(time, Mapping) else time
                 if own is None and lane.rate is None:
                     own = given.get("time", _given.index_of(values, stream, "mM"))
-                elif own is None and lane.rate is not None:
-                    _clocks.follow(_given.index_of(values, stream, "mMf"), lane.rate, lane.where())
                 at = lane.place(own, row, given, self._start, needs=who is not None and not lane.fresh)
-                placed.append((lane, lane.piece(given, own, at), at))
-            for lane, piece, at in placed:
+                mark = None
+                if own is None and lane.rate is not None:
+                    # Who says which row it is says that there may be a gap before it.
+                    mark = _clocks.follow(_given.index_of(values, stream, "mMf"), lane.rate, lane.where(), at or 0,
+                                          lane.mark if row is None else None)
+                placed.append((lane, lane.piece(given, own, at), at, mark))
+            for lane, piece, at, mark in placed:
                 if piece.count == 0:
                     continue
                 self._register(lane)
                 self._flush(lane)
                 self._take(lane, piece, copied=False)
                 lane.goes_on(at, piece.count)
+                lane.mark = mark
                 self._rows += piece.count
 
     def video(self, name: str, source: Any, times: Any = None) -> None:
@@ -321,9 +325,8 @@ class Recording:
     def __del__(self) -> None:
         # Nobody has it any more, so that nobody can commit it.
         if getattr(self, "_state", "") == "open" and self._rows and self._writer._process == os.getpid():
-            warnings.warn(f"episode '{self.id}' was neither committed nor abandoned, and is lost "
-                          f"with its {counted(self._rows, 'row')}: commit it, or record it in a 'with' block",
-                          stacklevel=2)
+            warn(f"episode '{self.id}' was neither committed nor abandoned, and is lost "
+                 f"with its {counted(self._rows, 'row')}: commit it, or record it in a 'with' block")
 
     def __repr__(self) -> str:
         return printable(f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>")

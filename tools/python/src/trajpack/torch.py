@@ -10,12 +10,12 @@ with workers works all the same, under fork, spawn and forkserver.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _options, _ranks
 from ._errors import UsageError
+from ._warning import warn
 from .batch import Batch
 from .loader import Loader
 
@@ -106,8 +106,7 @@ class WindowLoader(Wrapped, _data.IterableDataset):
         self._pin = bool(pin_memory)
         self._transform = transform
         if self._pin and not torch.cuda.is_available():
-            warnings.warn("pin_memory=True is given, and torch finds no accelerator, so batches are not pinned",
-                          stacklevel=2)
+            warn("pin_memory=True is given, and torch finds no accelerator, so batches are not pinned")
             self._pin = False
         self._table = Table(self._loader.epoch)
         # The newest pass that this process knows of; in a worker, its state after the last batch.
