@@ -139,6 +139,10 @@ def test_verdicts(world):
         own = [v["verdict"] for v in judged if v["class"] == name]
         assert found[f"action.following_class_{name}"]["value"] == pytest.approx(100 * np.mean(own))
         assert found[f"action.following_class_{name}"]["count"] == len(own)
+    for name in ("by_clip", "by_frame", "class_attack"):
+        alone = figures(report(world, PREDICTIONS / "good", "--metric", f"action.following_{name}", "--verdicts",
+                               PREDICTIONS / "verdicts.jsonl"))
+        assert list(alone) == [f"action.following_{name}"] and alone == {k: found[k] for k in alone}
     labels = {v["id"]: v["labels"] for v in map(json.loads, (PREDICTIONS / "labels.jsonl").read_text().splitlines())}
     agreed = [v["verdict"] == labels[v["id"]][0] for v in judged if len(set(labels[v["id"]])) == 1]
     assert found["action.agreement"]["value"] == pytest.approx(np.mean(agreed))

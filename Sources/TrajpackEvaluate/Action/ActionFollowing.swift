@@ -28,6 +28,10 @@ struct ActionFollowingOptions: EvaluationOptions {
 enum ActionFollowing {
   static let evaluator = Evaluator(
     "action.following",
+    makes: [
+      "action.following", "action.following_by_clip", "action.following_by_frame",
+      "action.following_by_group", "action.following_class_",
+    ],
     "Action following, WildBench-style: a judge's verdicts over segments, with confidence "
       + "intervals.",
     [

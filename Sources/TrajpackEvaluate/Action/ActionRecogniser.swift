@@ -31,7 +31,7 @@ struct ActionRecogniserOptions: EvaluationOptions {
 /// `action.segmentation` of the recognised labels.
 enum ActionRecogniser {
   static let evaluator = Evaluator(
-    "action.recogniser",
+    "action.recogniser", makes: ["action.frame_accuracy", "action.edit", "action.f1_"],
     "Judge-free action proxy from motion: a nearest-neighbour recogniser fitted on training "
       + "motion, then frame accuracy, edit score and F1@k.",
     [

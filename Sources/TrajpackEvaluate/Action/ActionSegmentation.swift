@@ -16,7 +16,7 @@ struct ActionSegmentationOptions: EvaluationOptions {
 /// over clips; F1 from true and false positives summed over all clips.
 enum ActionSegmentation {
   static let evaluator = Evaluator(
-    "action.segmentation",
+    "action.segmentation", makes: ["action.frame_accuracy", "action.edit", "action.f1_"],
     "Judge-free action proxies: frame accuracy, edit score and F1@k, pooled as ms-tcn does.",
     [
       .needed("truth", "F", "true action label of each frame"),

@@ -95,7 +95,7 @@ struct ActionSegmentOptions: EvaluationOptions {
 /// Cuts clips into the segments that a judge is shown.
 enum ActionSegments {
   static let evaluator = Evaluator(
-    "action.segments",
+    "action.segments", makes: ["action.segments"],
     "Segments of clips, cut where the action id changes, with their classes: what a judge is "
       + "shown.",
     [

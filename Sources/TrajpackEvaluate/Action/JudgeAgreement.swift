@@ -27,7 +27,8 @@ struct JudgeAgreementOptions: EvaluationOptions {
 /// (Cohen 1960), p_e from the two sides' shares of each label.
 enum JudgeAgreement {
   static let evaluator = Evaluator(
-    "action.agreement", "Agreement of a judge with human labels: accuracy and Cohen's κ.",
+    "action.agreement", makes: ["action.agreement", "action.kappa"],
+    "Agreement of a judge with human labels: accuracy and Cohen's κ.",
     [
       .needed("judge", "S", "the judge's label of each segment; NaN for none"),
       .needed("humans", "S × H", "the labels of H people; NaN for none"),

@@ -18,7 +18,8 @@ struct KeyboardMouseOptions: PredictionOptions {
 /// number does not count in the task that needs it.
 enum KeyboardMouse {
   static let evaluator = Evaluator(
-    "action.keyboard_mouse", "Keyboard and mouse accuracy as GameWorld Score aggregates them.",
+    "action.keyboard_mouse", makes: ["action.keyboard", "action.mouse"],
+    "Keyboard and mouse accuracy as GameWorld Score aggregates them.",
     [
       .optional(
         "truth_keys", "F × 6", "forward, back, left, right, attack, jump: 1 when pressed"),

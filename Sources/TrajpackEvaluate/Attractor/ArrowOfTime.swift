@@ -29,6 +29,7 @@ struct ArrowOptions: PredictionOptions {
 enum ArrowOfTime {
   static let evaluator = Evaluator(
     "attractor.arrow_of_time",
+    makes: ["attractor.transition_divergence", "attractor.asymmetry_distance"],
     "Measures that see the direction of time: divergence of transitions, distance of time "
       + "asymmetry.",
     [

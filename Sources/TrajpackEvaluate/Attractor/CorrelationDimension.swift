@@ -40,6 +40,7 @@ struct CorrelationOptions: PredictionOptions {
 enum CorrelationDimension {
   static let evaluator = Evaluator(
     "attractor.correlation_dimension",
+    makes: ["attractor.correlation_dimension", "attractor.takens_dimension"],
     "Correlation dimension: Grassberger–Procaccia slope with a Theiler window, and Takens' "
       + "estimator.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],

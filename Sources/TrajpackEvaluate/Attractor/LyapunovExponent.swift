@@ -39,7 +39,7 @@ struct LyapunovOptions: PredictionOptions {
 /// The largest Lyapunov exponent of a series: the slope of how the log distance of neighbours grows.
 enum LyapunovExponent {
   static let evaluator = Evaluator(
-    "attractor.lyapunov",
+    "attractor.lyapunov", makes: ["attractor.lyapunov"],
     "Largest Lyapunov exponent of a series (Rosenstein, Kantz): slope of the divergence curve.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],
     LyapunovOptions.self, generated: "series",

@@ -29,7 +29,7 @@ struct LyapunovSpectrumOptions: PredictionOptions {
 /// Geist et al. 1990), and the Kaplan–Yorke dimension j + Σ_{i≤j} λ_i / |λ_{j+1}|.
 enum LyapunovSpectrum {
   static let evaluator = Evaluator(
-    "attractor.lyapunov_spectrum",
+    "attractor.lyapunov_spectrum", makes: ["attractor.lyapunov_", "attractor.kaplan_yorke"],
     "Lyapunov spectrum from Jacobians along a trajectory, and the Kaplan–Yorke dimension.",
     [.needed("jacobians", "T × D × D", "Jacobians along the trajectory")],
     LyapunovSpectrumOptions.self, generated: "jacobians",

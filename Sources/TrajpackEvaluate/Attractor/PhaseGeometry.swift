@@ -24,6 +24,10 @@ struct GeometryOptions: PredictionOptions {
 enum PhaseGeometry {
   static let evaluator = Evaluator(
     "attractor.geometry",
+    makes: [
+      "attractor.hull_area", "attractor.path_length", "attractor.correlation",
+      "attractor.revisit_rate", "attractor.exploration", "attractor.centroid_", "attractor.spread_",
+    ],
     "Convex-hull area, path length, centroid, spread, correlation, revisit rate, exploration.",
     [
       .needed("series", "T × D", "a trajectory"),

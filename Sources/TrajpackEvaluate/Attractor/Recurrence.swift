@@ -43,6 +43,11 @@ struct RecurrenceOptions: PredictionOptions {
 enum Recurrence {
   static let evaluator = Evaluator(
     "attractor.recurrence",
+    makes: [
+      "attractor.recurrence_rate", "attractor.determinism", "attractor.mean_line",
+      "attractor.longest_line", "attractor.line_entropy", "attractor.laminarity",
+      "attractor.trapping_time",
+    ],
     "Recurrence quantification: RR, DET, L, L_max, ENTR, LAM, TT.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],
     RecurrenceOptions.self, generated: "series",

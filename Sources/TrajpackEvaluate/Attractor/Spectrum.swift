@@ -35,6 +35,7 @@ struct SpectrumOptions: PredictionOptions {
 enum Spectrum {
   static let evaluator = Evaluator(
     "attractor.spectrum",
+    makes: ["attractor.d_h", "attractor.log_spectral_distance", "attractor.spectrum_correlation"],
     "Distances of power spectra: D_H (Hellinger), log-spectral distance, correlation.",
     [
       .needed("truth", "T × D, or T", "true trajectory"),

@@ -4,7 +4,7 @@ import TrajpackFormat
 /// constants of GTF, Hess et al., ICML 2023, and of AL-RNN, Brenner et al., NeurIPS 2024).
 enum StateSpaceDivergence {
   static let evaluator = Evaluator(
-    "attractor.d_stsp",
+    "attractor.d_stsp", makes: ["attractor.d_stsp"],
     "D_stsp: KL divergence of visits to state space, truth ‖ generated, by cells or Gaussians; "
       + "with the share that left the grid.",
     [

@@ -7,7 +7,8 @@ import TrajpackFormat
 /// CamMC = Σ ‖[R̂|t̂] − [R|t]‖_F.
 enum CameraControl {
   static let evaluator = Evaluator(
-    "camera.control", "RotErr, TransErr and CamMC of the CameraCtrl family (CamI2V).",
+    "camera.control", makes: ["camera.rot_err", "camera.trans_err", "camera.cam_mc"],
+    "RotErr, TransErr and CamMC of the CameraCtrl family (CamI2V).",
     CameraInputs.inputs, CameraControlOptions.self, scores)
 
   static func scores(

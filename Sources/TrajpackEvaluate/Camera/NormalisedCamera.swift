@@ -9,6 +9,10 @@ import TrajpackFormat
 enum NormalisedCamera {
   static let evaluator = Evaluator(
     "camera.normalised",
+    makes: [
+      "camera.nate_translation", "camera.nate_rotation", "camera.wbench_accuracy",
+      "camera.worldscore",
+    ],
     "Camera errors mapped to 0…1: WBench's normalised ATE and WorldScore's camera score.",
     CameraInputs.inputs, NormalisedCameraOptions.self, scores)
 

@@ -7,6 +7,10 @@ import TrajpackFormat
 enum PathErrors {
   static let evaluator = Evaluator(
     "camera.path",
+    makes: [
+      "camera.ate", "camera.ate_rotation_degrees", "camera.rpe_translation",
+      "camera.rpe_rotation_degrees",
+    ],
     "Absolute trajectory error (ATE) and relative pose error (RPE) of camera paths, "
       + "WildBench-style.",
     CameraInputs.inputs, CameraPathOptions.self, scores)

@@ -17,7 +17,7 @@ struct PairedOptions: EvaluationOptions {
 /// with replacement, and both models' scores of a clip go together (Efron and Tibshirani 1993).
 enum PairedDifference {
   static let evaluator = Evaluator(
-    "compare.paired",
+    "compare.paired", makes: ["compare.difference"],
     "Difference of two models' per-clip scores, with a paired bootstrap interval.",
     [
       .needed("first", "N", "one model's score of each clip; NaN for none"),

@@ -29,6 +29,8 @@ public struct Evaluator: Sendable {
 
   /// The name: `camera.ate`.
   public let name: String
+  /// The names of its scores, or what they begin with where they end in `_` or `.`.
+  public let scores: [String]
   /// What it measures, and after whom: one sentence.
   public let summary: String
   /// The arrays it takes.
@@ -41,17 +43,20 @@ public struct Evaluator: Sendable {
   /// An evaluator with options of one type.
   ///
   /// - Parameters:
+  ///   - scores: The names of its scores, or what they begin with where they end in `_` or `.`.
   ///   - partners: Which array of the truth each array of a prediction is compared with. A figure
   ///     that does not exist for the prediction and does for the truth in its place has failed.
   ///   - generated: The prediction whose rows must be finite for all figures, where the evaluator
   ///     does not count its parts itself.
   ///   - bounds: The worst value of each bounded figure, for a prediction that failed as a whole.
   init<Options: EvaluationOptions>(
-    _ name: String, _ summary: String, _ inputs: [Input], _ options: Options.Type,
+    _ name: String, makes scores: [String], _ summary: String, _ inputs: [Input],
+    _ options: Options.Type,
     partners: [String: String] = [:], generated: String? = nil, bounds: [String: Double] = [:],
     _ compute: @escaping @Sendable (Arrays, Options) throws(TrajpackError) -> [Score]
   ) {
     self.name = name
+    self.scores = scores
     self.summary = summary
     self.inputs = inputs
     let standard = Options()

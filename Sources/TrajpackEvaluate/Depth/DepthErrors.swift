@@ -44,7 +44,8 @@ struct DepthOptions: PredictionOptions {
 /// share with max(d/d̂, d̂/d) < 1.25^k.
 enum DepthErrors {
   static let evaluator = Evaluator(
-    "depth.errors", "Depth: AbsRel, SqRel, RMSE, RMSE of logs, δ < 1.25^k, with alignment.",
+    "depth.errors", makes: ["depth."],
+    "Depth: AbsRel, SqRel, RMSE, RMSE of logs, δ < 1.25^k, with alignment.",
     [
       .needed("truth", "F × H × W", "true depth"),
       .needed("prediction", "F × H × W", "predicted depth"),

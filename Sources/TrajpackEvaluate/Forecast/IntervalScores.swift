@@ -17,7 +17,8 @@ struct IntervalOptions: PredictionOptions {
 /// training series (Gneiting and Raftery 2007; scaled as in M4), and coverage.
 enum IntervalScores {
   static let evaluator = Evaluator(
-    "forecast.intervals", "MSIS and coverage of prediction intervals.",
+    "forecast.intervals", makes: ["forecast.msis", "forecast.coverage"],
+    "MSIS and coverage of prediction intervals.",
     [
       .needed("truth", "T × D, or T", "true series"),
       .needed("lower", "as truth", "lower end of the interval"),
@@ -106,7 +107,9 @@ struct EnsembleOptions: PredictionOptions {
 /// (linear between members): Σ 2 ρ_q(y − ŷ_q) / Σ|y|, averaged over levels.
 enum EnsembleScores {
   static let evaluator = Evaluator(
-    "forecast.ensemble", "CRPS and weighted quantile loss of ensemble forecasts.",
+    "forecast.ensemble",
+    makes: ["forecast.crps", "forecast.quantile_loss", "forecast.weighted_quantile_loss"],
+    "CRPS and weighted quantile loss of ensemble forecasts.",
     [
       .needed("truth", "T [× D]", "true values"),
       .needed("ensemble", "T [× D] × M", "members of the forecast of each value"),

@@ -6,6 +6,13 @@ import TrajpackFormat
 enum PointErrors {
   static let evaluator = Evaluator(
     "forecast.errors",
+    makes: [
+      "forecast.mse", "forecast.mae", "forecast.rmse", "forecast.nrmse", "forecast.marre",
+      "forecast.r2", "forecast.rmsle", "forecast.smape", "forecast.mape", "forecast.wape",
+      "forecast.coefficient_of_variation", "forecast.spearman", "forecast.pearson",
+      "forecast.kendall", "forecast.mutual_information", "forecast.kl_divergence",
+      "forecast.hellinger", "forecast.mase", "forecast.ope",
+    ],
     "The 17 forecast figures of dysts (Gilpin), and MASE and OPE; the mean over series.",
     ForecastPair.inputs + [
       .optional("train", "T' × D, or T'", "training series, for MASE's naive error")

@@ -24,7 +24,7 @@ struct TimeWarpingOptions: PredictionOptions {
 /// paths (Sakoe and Chiba 1978). Memory grows with one series, not with the product.
 enum TimeWarping {
   static let evaluator = Evaluator(
-    "forecast.dtw",
+    "forecast.dtw", makes: ["forecast.dtw"],
     "Dynamic time warping distance of two series, of any lengths; time grows with T × T', or with "
       + "T × band.",
     [

@@ -33,7 +33,7 @@ struct ValidTimeOptions: PredictionOptions {
 /// - `relative`: ‖e‖ / √⟨‖y‖²⟩ (Pathak et al. 2018)
 enum ValidPredictionTime {
   static let evaluator = Evaluator(
-    "forecast.valid_time",
+    "forecast.valid_time", makes: ["forecast.vpt_"],
     "Valid prediction time under each convention, in steps and Lyapunov times.",
     ForecastPair.inputs, ValidTimeOptions.self, scores)
 

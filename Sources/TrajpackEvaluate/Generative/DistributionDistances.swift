@@ -26,7 +26,8 @@ struct DistributionOptions: PredictionOptions {
 /// Real values that are masked or not numbers do not count: the sums run over what is there.
 enum DistributionDistances {
   static let evaluator = Evaluator(
-    "generative.distances", "MDD, ACD, SD and KD of generated series, as TSGBench.",
+    "generative.distances", makes: ["generative."],
+    "MDD, ACD, SD and KD of generated series, as TSGBench.",
     [
       .needed("real", "N × T × D", "real series"),
       .needed("generated", "N' × T × D", "generated series"),

@@ -7,6 +7,10 @@ import TrajpackFormat
 enum StateAlignment {
   static let evaluator = Evaluator(
     "keypoints.state_alignment",
+    makes: [
+      "keypoints.state_alignment", "keypoints.state_alignment_truth",
+      "keypoints.state_alignment_ratio",
+    ],
     "State alignment of keypoints, WildBench-style: share of tracked keypoints within pixel "
       + "thresholds of the projected true joints.",
     [

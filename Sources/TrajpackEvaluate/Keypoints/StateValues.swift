@@ -27,7 +27,7 @@ struct StateValueOptions: PredictionOptions {
 /// error (arXiv 2607.26754).
 enum StateValues {
   static let evaluator = Evaluator(
-    "state.alignment",
+    "state.alignment", makes: ["state.alignment"],
     "State alignment of values, StatePlay-style: 1 − mean normalised L1 over state variables.",
     [
       .needed("truth", "[N ×] T × V", "true state variables; T is the horizon when N is given"),

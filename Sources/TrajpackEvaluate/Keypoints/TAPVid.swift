@@ -10,6 +10,10 @@ import TrajpackFormat
 enum TAPVid {
   static let evaluator = Evaluator(
     "keypoints.tap_vid",
+    makes: [
+      "keypoints.occlusion_accuracy", "keypoints.within_", "keypoints.delta_average",
+      "keypoints.jaccard_", "keypoints.average_jaccard", "keypoints.survival",
+    ],
     "TAP-Vid's δ_avg, occlusion accuracy and average Jaccard, and survival.",
     [
       .needed("truth", "F × K × 2", "true tracks, pixels"),

@@ -9,7 +9,9 @@ import TrajpackFormat
 ///   details
 enum Plausibility {
   static let evaluator = Evaluator(
-    "skeleton.plausibility", "Bone-length drift, foot sliding, ground penetration.",
+    "skeleton.plausibility",
+    makes: ["skeleton.bone_drift", "skeleton.foot_sliding_per_", "skeleton.ground_penetration"],
+    "Bone-length drift, foot sliding, ground penetration.",
     [
       .needed("joints", "F × J × 3", "a motion"),
       .optional("bones", "B × 2", "pairs of joints whose distance should not change"),

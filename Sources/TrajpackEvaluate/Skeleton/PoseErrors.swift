@@ -11,6 +11,10 @@ import TrajpackFormat
 enum PoseErrors {
   static let evaluator = Evaluator(
     "skeleton.pose",
+    makes: [
+      "skeleton.mpjpe", "skeleton.pa_mpjpe", "skeleton.n_mpjpe", "skeleton.mpjve_per_",
+      "skeleton.acceleration_error_per_", "skeleton.pck",
+    ],
     "Pose errors: MPJPE, PA-MPJPE, N-MPJPE, MPJVE, acceleration error, PCK.",
     [
       .needed("truth", "F × J × 3 (or 2)", "true joints"),

@@ -1,6 +1,6 @@
 extension MetricBinding {
-  /// How each evaluator is fed. `action.following` and `action.agreement` read verdicts instead, and
-  /// `compare.paired` reports.
+  /// How each evaluator is fed: `action.following` and `action.agreement` by verdicts, all others by arrays.
+  /// `compare.paired` reads reports, and has a command of its own.
   static let all: [MetricBinding] = camera + keypoints + poses + forecasts + attractors + actions
 
   private static let cameraInputs: [Input] = [

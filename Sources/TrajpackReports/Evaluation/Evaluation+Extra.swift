@@ -94,7 +94,7 @@ extension Evaluation {
       each.append((id, own.isEmpty ? [] : try scores(Verdicts.arrays(own).arrays)))
     }
     add(
-      all.filter { plan.keeps($0.name) }.map { score in
+      all.compactMap { score in
         var name = score.name
         let prefix = "action.following_class_"
         if name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)),
@@ -102,6 +102,7 @@ extension Evaluation {
         {
           name = prefix + (names[number].isEmpty ? "none" : names[number])
         }
+        guard plan.keeps(name) else { return nil }
         return metric(score, plan, named: name, coverage) { id in
           // Classes are numbered by episode, so only what all have is told of each.
           name == score.name ? each.first { $0.id == id }?.scores.first { $0.name == name } : nil

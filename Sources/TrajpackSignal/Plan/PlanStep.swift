@@ -98,6 +98,9 @@ package enum PlanSteps {
     SelectStep.self,
   ]
 
+  /// What the member `step` may say.
+  package static var names: [String] { all.map { $0.name } }
+
   /// Reads a step.
   ///
   /// - Parameter path: What errors call it.
@@ -105,7 +108,6 @@ package enum PlanSteps {
     _ value: JSONValue, at path: String
   ) throws(TrajpackError) -> any PlanStep {
     var reader = try PlanReader(value, at: path)
-    let names = all.map { $0.name }
     guard let name = try reader.text("step") else {
       throw TrajpackError(
         .usage,

@@ -8,8 +8,8 @@ struct Apply: PreparingCommand {
   static let summary = "Run the steps of a plan, into a new dataset."
   static let discussion = """
     A plan is JSON: {"steps": [{"step": "resample", "streams": "eeg", "rate": 200}, {"step": "mask", \
-    "mechanism": "rows", "amount": 0.3, "seed": 1}]}. Steps are resample, align, quantise, embed, mask, \
-    time_since, elapsed, path, encode, normalize and select; schemas/plan.schema.json describes them, docs/signal.md \
+    "mechanism": "rows", "amount": 0.3, "seed": 1}]}. Steps are \(PlanSteps.names.joined(separator: ", ")); \
+    schemas/plan.schema.json describes them, docs/signal.md \
     explains them, and --print-plan of this and of the commands named after steps prints one with every default.
 
     The new dataset carries the plan in that form, the source's digest and the version; \
