@@ -32,7 +32,8 @@ public final class Future<Value: Sendable>: @unchecked Sendable {
 public final class WorkerPool: Sendable {
   fileprivate final class Queue: @unchecked Sendable {
     let lock = ConditionLock()
-    var jobs: [@Sendable () -> Void] = []
+    /// A job that was taken is let go: it holds what comes of it.
+    var jobs: [(@Sendable () -> Void)?] = []
     var head = 0
     var closed = false
     /// Threads without a job, less the jobs that wait; below 0 where more jobs wait than threads are free.
@@ -65,6 +66,7 @@ public final class WorkerPool: Sendable {
           lock.wait()
         }
         let job = jobs[head]
+        jobs[head] = nil
         head += 1
         if head > 256 || head == jobs.count {
           jobs.removeFirst(head)

@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 import TrajpackFormat
 import TrajpackTestSupport
@@ -72,18 +71,10 @@ import TrajpackTestSupport
 
   @Test func busyThreadsTakeNone() throws {
     let pool = try WorkerPool(threads: 2)
-    let gate = ConditionLock()
-    let isOpen = Mutex(false)
-    let waiting = (0..<2).map { _ in
-      pool.run { () throws(TrajpackError) in
-        gate.locked { while !isOpen.withLock({ $0 }) { gate.wait() } }
-      }
-    }
+    let gate = Gate()
+    let waiting = (0..<2).map { _ in pool.run { () throws(TrajpackError) in gate.pass() } }
     #expect(pool.idleThreads.share(most: 8) { _, parts in parts } == [1])
-    gate.locked {
-      isOpen.withLock { $0 = true }
-      gate.wakeAll()
-    }
+    gate.open()
     for one in waiting { try one.value() }
   }
 
@@ -105,6 +96,46 @@ import TrajpackTestSupport
     let threads = try #require(pool).idleThreads
     pool = nil
     #expect(threads.share(most: 4) { _, parts in parts } == [1])
+  }
+
+  /// What a job returns.
+  private final class Result: Sendable {}
+
+  private final class Gate: @unchecked Sendable {
+    private let lock = ConditionLock()
+    private var isOpen = false
+
+    func open() {
+      lock.locked {
+        isOpen = true
+        lock.wakeAll()
+      }
+    }
+
+    func pass() { lock.locked { while !isOpen { lock.wait() } } }
+  }
+
+  /// A validation of many episodes always has some waiting.
+  @Test func whatAJobReturnedIsLetGoWhileOthersWait() throws {
+    let pool = try WorkerPool(threads: 1)
+    let (begin, begun, end) = (Gate(), Gate(), Gate())
+    weak var result: Result?
+    try withExtendedLifetime(pool) {
+      // All are in the list before the first one begins.
+      _ = pool.run { () throws(TrajpackError) in begin.pass() }
+      let future = pool.run { () throws(TrajpackError) in Result() }
+      _ = pool.run { () throws(TrajpackError) in
+        begun.open()
+        end.pass()
+      }
+      _ = pool.run { () throws(TrajpackError) in }
+      begin.open()
+      result = try future.value()
+      begun.pass()
+    }
+    #expect(result == nil)
+    end.open()
+    withExtendedLifetime(pool) {}
   }
 
   private final class Log: @unchecked Sendable {

@@ -7,17 +7,19 @@ import TrajpackFormat
 /// `and or not`, parentheses, and the functions `abs(x)`, `min(x, y)`, `max(x, y)` and `change(channel)`, the difference
 /// to the row before. A condition on a value that was not observed is neither kept nor broken.
 struct Expression: Sendable {
-  indirect enum Node: Sendable {
+  /// What is done with a stack of values. A list of steps, and no tree: it is gone through for every row.
+  enum Step: Sendable {
     case number(Double)
     /// A number that was written without a fraction.
-    case whole(Int64)
+    case whole(Int128)
     case channel(Int)
     case change(Int)
-    case unary(Unary, Node)
-    case binary(Binary, Node, Node)
+    case unary(Unary)
+    /// Puts one value in the place of two.
+    case binary(Binary)
+    /// Puts the truth of a comparison in the place of the first of two values: the second one is compared with the next.
+    case chain(Binary)
   }
-  /// Gives a channel's value, by its number, of the row itself or of the one `before`.
-  typealias Reading<Value> = (_ reference: Int, _ before: Int) -> Value
   enum Unary: Sendable { case minus, not, abs }
   enum Binary: String, Sendable {
     case add = "+"
@@ -42,7 +44,7 @@ struct Expression: Sendable {
   }
 
   let text: String
-  let root: Node
+  let steps: [Step]
   /// The channels, all of one stream.
   let references: [Reference]
 
@@ -52,7 +54,8 @@ struct Expression: Sendable {
   init(_ text: String) throws(TrajpackError) {
     var parser = ExpressionParser(text)
     self.text = text
-    root = try parser.whole()
+    try parser.whole()
+    steps = parser.steps
     references = parser.references
     guard let first = references.first else {
       throw TrajpackError(.usage, "expression '\(text)': names no channel, like state/hp")
@@ -68,11 +71,11 @@ struct Expression: Sendable {
   var stream: String { references[0].stream }
 }
 
-/// Reads expressions, by descent: or, and, not, comparisons, sums, products, signs.
+/// Reads expressions, by descent: or, and, not, comparisons, sums, products, signs. What was read is added to the steps.
 private struct ExpressionParser {
   private enum Token: Equatable {
     case number(Double)
-    case whole(Int64)
+    case whole(Int128)
     case name(String)
     case path(String)
     case sign(String)
@@ -82,6 +85,7 @@ private struct ExpressionParser {
   private var at = 0
   private var failure: String?
   var references: [Expression.Reference] = []
+  var steps: [Expression.Step] = []
 
   init(_ text: String) {
     self.text = text
@@ -119,7 +123,7 @@ private struct ExpressionParser {
           failure = "'\(word)' is no number"
           return
         }
-        tokens.append(Int64(word).map { .whole($0) } ?? .number(number))
+        tokens.append(Int128(word).map { .whole($0) } ?? .number(number))
         i = end
       } else if isWord(s) {
         var end = i
@@ -169,108 +173,109 @@ private struct ExpressionParser {
     return true
   }
 
-  mutating func whole() throws(TrajpackError) -> Expression.Node {
+  mutating func whole() throws(TrajpackError) {
     if let failure { throw TrajpackError(.usage, "expression '\(text)': \(failure)") }
-    let node = try either(0)
+    try either(0)
     guard at == tokens.count else { throw wrong("the end or an operator") }
-    return node
   }
 
-  private mutating func either(_ depth: Int) throws(TrajpackError) -> Expression.Node {
+  private mutating func either(_ depth: Int) throws(TrajpackError) {
     guard depth < 64 else {
       throw TrajpackError(.usage, "expression '\(text)': is nested more than 64 deep")
     }
-    var node = try both(depth)
-    while take("or") { node = .binary(.or, node, try both(depth)) }
-    return node
+    try both(depth)
+    while take("or") {
+      try both(depth)
+      steps.append(.binary(.or))
+    }
   }
 
-  private mutating func both(_ depth: Int) throws(TrajpackError) -> Expression.Node {
-    var node = try negation(depth)
-    while take("and") { node = .binary(.and, node, try negation(depth)) }
-    return node
+  private mutating func both(_ depth: Int) throws(TrajpackError) {
+    try negation(depth)
+    while take("and") {
+      try negation(depth)
+      steps.append(.binary(.and))
+    }
   }
 
-  private mutating func negation(_ depth: Int) throws(TrajpackError) -> Expression.Node {
+  private mutating func negation(_ depth: Int) throws(TrajpackError) {
     var isNot = false
     while take("not") { isNot.toggle() }
-    let node = try comparison(depth)
-    return isNot ? .unary(.not, node) : node
+    try comparison(depth)
+    if isNot { steps.append(.unary(.not)) }
   }
 
-  private mutating func comparison(_ depth: Int) throws(TrajpackError) -> Expression.Node {
-    var left = try sum(depth)
-    var all: Expression.Node?
-    while at < tokens.count, case .sign(let sign) = tokens[at],
-      Expression.Binary.comparisons.contains(sign), let how = Expression.Binary(rawValue: sign)
-    {
-      at += 1
-      let right = try sum(depth)
-      let one = Expression.Node.binary(how, left, right)
-      all = all.map { .binary(.and, $0, one) } ?? one
-      left = right
+  private mutating func comparison(_ depth: Int) throws(TrajpackError) {
+    try sum(depth)
+    var next = takeComparison()
+    var chained = 0
+    while let how = next {
+      try sum(depth)
+      next = takeComparison()
+      steps.append(next == nil ? .binary(how) : .chain(how))
+      if next != nil { chained += 1 }
     }
-    return all ?? left
+    for _ in 0..<chained { steps.append(.binary(.and)) }
   }
 
-  private mutating func sum(_ depth: Int) throws(TrajpackError) -> Expression.Node {
-    var node = try product(depth)
+  private mutating func takeComparison() -> Expression.Binary? {
+    guard at < tokens.count, case .sign(let sign) = tokens[at],
+      Expression.Binary.comparisons.contains(sign)
+    else { return nil }
+    at += 1
+    return Expression.Binary(rawValue: sign)
+  }
+
+  private mutating func sum(_ depth: Int) throws(TrajpackError) {
+    try product(depth)
     while true {
-      if take("+") {
-        node = .binary(.add, node, try product(depth))
-      } else if take("-") {
-        node = .binary(.subtract, node, try product(depth))
-      } else {
-        return node
-      }
+      let how: Expression.Binary
+      if take("+") { how = .add } else if take("-") { how = .subtract } else { return }
+      try product(depth)
+      steps.append(.binary(how))
     }
   }
 
-  private mutating func product(_ depth: Int) throws(TrajpackError) -> Expression.Node {
-    var node = try signed(depth)
+  private mutating func product(_ depth: Int) throws(TrajpackError) {
+    try signed(depth)
     while true {
-      if take("*") {
-        node = .binary(.multiply, node, try signed(depth))
-      } else if take("/") {
-        node = .binary(.divide, node, try signed(depth))
-      } else {
-        return node
-      }
+      let how: Expression.Binary
+      if take("*") { how = .multiply } else if take("/") { how = .divide } else { return }
+      try signed(depth)
+      steps.append(.binary(how))
     }
   }
 
-  private mutating func signed(_ depth: Int) throws(TrajpackError) -> Expression.Node {
+  private mutating func signed(_ depth: Int) throws(TrajpackError) {
     var isMinus = false
     while take("-") { isMinus.toggle() }
-    let node = try atom(depth)
-    return isMinus ? .unary(.minus, node) : node
+    try atom(depth)
+    if isMinus { steps.append(.unary(.minus)) }
   }
 
-  private mutating func atom(_ depth: Int) throws(TrajpackError) -> Expression.Node {
+  private mutating func atom(_ depth: Int) throws(TrajpackError) {
     if take("(") {
-      let node = try either(depth + 1)
+      try either(depth + 1)
       guard take(")") else { throw wrong("')'") }
-      return node
+      return
     }
     guard at < tokens.count else { throw wrong("a number, a channel or '('") }
     switch tokens[at] {
     case .number(let x):
       at += 1
-      return .number(x)
+      steps.append(.number(x))
     case .whole(let x):
       at += 1
-      return .whole(x)
+      steps.append(.whole(x))
     case .path(let path):
       at += 1
-      return .channel(try reference(path))
-    case .name(let name): return try function(name, depth)
+      steps.append(.channel(try reference(path)))
+    case .name(let name): try function(name, depth)
     case .sign: throw wrong("a number, a channel or '('")
     }
   }
 
-  private mutating func function(
-    _ name: String, _ depth: Int
-  ) throws(TrajpackError) -> Expression.Node {
+  private mutating func function(_ name: String, _ depth: Int) throws(TrajpackError) {
     guard ["abs", "min", "max", "change"].contains(name), at + 1 < tokens.count,
       tokens[at + 1] == .sign("(")
     else { throw wrong("a channel as stream/channel, or abs, min, max or change") }
@@ -280,19 +285,18 @@ private struct ExpressionParser {
         throw wrong("a channel in change(...)")
       }
       at += 1
-      let number = try reference(path)
+      steps.append(.change(try reference(path)))
       guard take(")") else { throw wrong("')'") }
-      return .change(number)
+      return
     }
-    let first = try either(depth + 1)
-    if name == "abs" {
-      guard take(")") else { throw wrong("')'") }
-      return .unary(.abs, first)
+    try either(depth + 1)
+    if name != "abs" {
+      guard take(",") else { throw wrong("',' between two values") }
+      try either(depth + 1)
     }
-    guard take(",") else { throw wrong("',' between two values") }
-    let second = try either(depth + 1)
     guard take(")") else { throw wrong("')'") }
-    return .binary(name == "min" ? .min : .max, first, second)
+    steps.append(
+      name == "abs" ? .unary(.abs) : name == "min" ? .binary(.min) : .binary(.max))
   }
 
   private mutating func reference(_ path: String) throws(TrajpackError) -> Int {

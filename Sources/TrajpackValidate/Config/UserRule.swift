@@ -19,7 +19,7 @@ public struct UserRule: Sendable {
   struct Limit: Sendable {
     var value: Double
     /// It, where it was written as a whole number: a float64 does not tell all of 64 bits apart.
-    var whole: Int64?
+    var whole: Int128?
 
     func isAbove(_ other: Limit) -> Bool {
       if let whole, let most = other.whole { whole > most } else { value > other.value }
@@ -27,7 +27,7 @@ public struct UserRule: Sendable {
 
     // As a float64 is written, as long as it is one: baselines know findings by it.
     var text: String {
-      whole.map { Int64(exactly: value) == $0 ? "\(value)" : "\($0)" } ?? "\(value)"
+      whole.map { Int128(exactly: value) == $0 ? "\(value)" : "\($0)" } ?? "\(value)"
     }
   }
 
@@ -99,109 +99,6 @@ public struct UserRule: Sendable {
   }
 }
 
-/// An expression, row by row.
-private final class ExpressionCheck: TrackCheck {
-  private let track: TrackContext
-  private let expression: Expression
-  private let columns: [TrackContext.Columns]
-  private let elements: Int
-  /// Which references are of whole numbers of 64 bits.
-  private let isWhole: [Bool]
-  /// The last whole numbers of each element and reference.
-  private var last: [Int64?]
-  private var spots = Spots()
-
-  init?(_ track: TrackContext, _ expression: Expression) {
-    guard track.stream.name == expression.stream else { return nil }
-    var columns: [TrackContext.Columns] = []
-    var elements = 1
-    for reference in expression.references {
-      guard let found = track.columns(named: reference.channel), !found.isField else { return nil }
-      if let element = reference.element {
-        guard element < found.count else { return nil }
-      } else if found.count > 1 {
-        guard elements == 1 || elements == found.count else { return nil }
-        elements = found.count
-      }
-      columns.append(found)
-    }
-    self.track = track
-    self.expression = expression
-    self.columns = columns
-    self.elements = elements
-    isWhole = columns.map { track.stream.channels[$0.channel].type == .int64 }
-    last = Array(repeating: nil, count: elements * columns.count)
-  }
-
-  func add(_ run: TrackRun) {
-    for element in 0..<elements {
-      let values = zip(columns, expression.references).map { columns, reference in
-        run.column(columns, reference.element ?? (columns.count > 1 ? element : 0))
-      }
-      let whole: Expression.Reading<Int64?>? =
-        isWhole.contains(true)
-        ? { number, row in
-          row < 0
-            ? self.last[element * self.columns.count + number]
-            : self.whole(run, number, element, row, values[number])
-        } : nil
-      for row in 0..<run.count {
-        let truth = expression.value(
-          expression.root,
-          { number, before in row - before >= -run.carry ? values[number][row - before] : .nan },
-          whole.map { read in { number, before in read(number, row - before) } })
-        if truth == 0 { spots.add(run.first + row, values[0][row]) }
-      }
-      if let whole {
-        for number in columns.indices {
-          last[element * columns.count + number] = whole(number, run.count - 1)
-        }
-      }
-    }
-  }
-
-  /// A value of 64 bits; `nil` where it was not observed, or is another type's.
-  private func whole(
-    _ run: TrackRun, _ number: Int, _ element: Int, _ row: Int, _ values: UnsafePointer<Double>
-  ) -> Int64? {
-    guard isWhole[number], !values[row].isNaN else { return nil }
-    let columns = columns[number]
-    return run.integer(
-      columns.channel,
-      expression.references[number].element ?? (columns.count > 1 ? element : 0), row: row)
-  }
-
-  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
-    hits.add("not '\(expression.text)'", track, channel: columns.first?.channel, spots)
-  }
-}
-
-/// Says that an expression names an element that a vector does not have.
-private final class MissingElement: TrackCheck {
-  private let track: TrackContext
-  private let what: String
-
-  init?(_ track: TrackContext, _ expression: Expression) {
-    guard track.stream.name == expression.stream else { return nil }
-    for reference in expression.references {
-      guard let element = reference.element, let found = track.columns(named: reference.channel),
-        element >= found.elements
-      else { continue }
-      let name = "\(reference.stream)/\(reference.channel)"
-      what =
-        "there is no '\(name)[\(element)]': '\(name)' has "
-        + (found.elements == 1
-          ? "1 element, which is number 0"
-          : "\(found.elements) elements, which are numbers 0 to \(found.elements - 1)")
-      self.track = track
-      return
-    }
-    return nil
-  }
-
-  func finish(_ facts: TrackFacts, _ hits: inout Hits) { hits.add(what, track) }
-}
-
 /// Limits of each value of some channels.
 private final class RangeCheck: TrackCheck {
   private let track: TrackContext
@@ -228,7 +125,7 @@ private final class RangeCheck: TrackCheck {
   func add(_ run: TrackRun) {
     let (least, most) = (low?.value ?? -.infinity, high?.value ?? .infinity)
     for (i, columns) in columns.enumerated() {
-      let isWhole = track.stream.channels[columns.channel].type == .int64 && !columns.isField
+      let isWhole = columns.isWhole && !columns.isField
       for element in 0..<columns.count {
         let facts = run.facts[columns.first + element]
         // A whole number beyond a limit may be the same float64.
@@ -237,16 +134,16 @@ private final class RangeCheck: TrackCheck {
             || isWhole && (facts.minimum == least || facts.maximum == most)
         else { continue }
         let column = run.column(columns, element)
+        let wholes = isWhole ? run.wholes(columns, element) : nil
         let width = columns.isField ? columns.elements : 1
         for at in 0..<run.length(columns) where !column[at].isNaN {
-          let whole = isWhole ? run.integer(columns.channel, element, row: at) : nil
-          if isBad(column[at], whole) { spots[i].add(run.first + at / width, column[at]) }
+          if isBad(column[at], wholes?[at]) { spots[i].add(run.first + at / width, column[at]) }
         }
       }
     }
   }
 
-  private func isBad(_ value: Double, _ whole: Int64?) -> Bool {
+  private func isBad(_ value: Double, _ whole: Int128?) -> Bool {
     let isLow = low.map { limit in
       if let whole, let least = limit.whole { whole < least } else { value < limit.value }
     }
@@ -267,7 +164,7 @@ private final class RangeCheck: TrackCheck {
 private final class OrderCheck: TrackCheck {
   /// A value; of whole numbers of 64 bits all bits.
   private enum Value {
-    case whole(Int64)
+    case whole(Int128)
     case number(Double)
   }
 
@@ -297,13 +194,12 @@ private final class OrderCheck: TrackCheck {
 
   func add(_ run: TrackRun) {
     for (i, columns) in columns.enumerated() {
-      let isWhole = track.stream.channels[columns.channel].type == .int64
       for element in 0..<columns.count {
         let column = run.column(columns, element)
+        let wholes = run.wholes(columns, element)
         for row in 0..<run.count where !column[row].isNaN {
           // Doubles cannot tell two nanoseconds of this century apart.
-          let whole = isWhole ? run.integer(columns.channel, element, row: row) : nil
-          let here = whole.map(Value.whole) ?? .number(column[row])
+          let here = wholes.map { Value.whole($0[row]) } ?? .number(column[row])
           if let before = last[i][element], isBad(here, before) {
             spots[i].add(run.first + row, column[row])
           }

@@ -102,8 +102,11 @@ struct ConfigReader {
 
   func limit(_ name: String) throws(TrajpackError) -> UserRule.Limit? {
     guard let number = try number(name) else { return nil }
-    if case .int(let whole)? = value[name] { return .init(value: number, whole: whole) }
-    return .init(value: number)
+    switch value[name] {
+    case .int(let whole): return .init(value: number, whole: Int128(whole))
+    case .uint(let whole): return .init(value: number, whole: Int128(whole))
+    default: return .init(value: number)
+    }
   }
 }
 

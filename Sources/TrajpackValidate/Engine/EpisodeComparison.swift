@@ -17,6 +17,8 @@ final class EpisodeComparison {
   struct Matches {
     var count = 0
     var first: [Match] = []
+    /// Streams of which windows that episodes of two splits share were ignored.
+    var ignored: Set<String> = []
   }
 
   /// The most hashes of windows of a kind that are kept of an episode: its smallest.
@@ -164,9 +166,9 @@ final class EpisodeComparison {
   ///
   /// - Parameters:
   ///   - known: A bit of each episode: those that were told already are not told again. Those that are found are added.
-  ///   - ignored: Hashes that say nothing.
+  ///   - ignored: Hashes that say nothing, and their streams.
   func sharing(
-    near: Bool, except known: inout [UInt64], ignoring ignored: Set<UInt64> = []
+    near: Bool, except known: inout [UInt64], ignoring ignored: [UInt64: String] = [:]
   ) throws(TrajpackError) -> Matches {
     var found = Matches()
     guard splits.count > 2 else { return found }
@@ -177,7 +179,11 @@ final class EpisodeComparison {
         return
       }
       let (own, other) = (Self.parts(record.value), Self.parts(value))
-      guard own.split != other.split, !ignored.contains(record.key),
+      if own.split != other.split, let stream = ignored[record.key] {
+        found.ignored.insert(stream)
+        return
+      }
+      guard own.split != other.split,
         known[own.episode / 64] >> UInt64(own.episode % 64) & 1 == 0
       else { return }
       try pairs.add(UInt64(own.episode) << 32 | UInt64(other.episode), UInt64(own.hashes))

@@ -187,6 +187,10 @@ struct DatasetHits {
   private(set) var list:
     [(stream: String?, channel: String?, what: String, count: Int, tracks: Int, places: [Place])] =
       []
+  /// What was not compared, a phrase each.
+  private(set) var left: [String] = []
+
+  mutating func leaveOut(_ what: String) { left.append(what) }
 
   mutating func add(
     _ what: String, stream: String? = nil, channel: String? = nil, count: Int? = nil,

@@ -48,10 +48,13 @@ struct StreamReferences {
     }
   }
 
-  /// Hashes of windows of references; none where all streams are alike, as in episodes that were cut from one recording.
-  func hashes(near: Bool) -> Set<UInt64> {
-    let alike = candidates.values.filter { $0.votes >= 3 && $0.votes * 3 >= $0.tracks }
-    guard alike.count < candidates.count else { return [] }
-    return alike.reduce(into: []) { $0.formUnion(near ? $1.near : $1.hashes) }
+  /// The stream of each hash of windows of references; none where all streams are alike, as in episodes that were cut from one
+  /// recording.
+  func streams(near: Bool) -> [UInt64: String] {
+    let alike = candidates.filter { $1.votes >= 3 && $1.votes * 3 >= $1.tracks }
+    guard alike.count < candidates.count else { return [:] }
+    return alike.sorted { $0.key < $1.key }.reduce(into: [:]) { streams, item in
+      for hash in near ? item.value.near : item.value.hashes { streams[hash] = item.key }
+    }
   }
 }

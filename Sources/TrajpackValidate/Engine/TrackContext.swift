@@ -55,6 +55,9 @@ final class TrackContext {
     /// The byte of a block's row at which it begins, and the bytes of an element.
     var offset: Int
     var size: Int
+
+    /// Whether whole numbers of 64 bits are stored.
+    var isWhole: Bool { reading.isPlain && (reading.type == .int64 || reading.type == .uint64) }
   }
 
   /// Neighbouring columns of float32 that lie side by side in the rows of a block: they are looked at as they lie.

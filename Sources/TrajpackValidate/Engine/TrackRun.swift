@@ -2,6 +2,19 @@ import CPlatform
 import TrajpackFormat
 import TrajpackStore
 
+/// Whole numbers of 64 bits, of which a float64 does not tell all apart, as they are stored from row to row.
+struct WholeNumbers {
+  let first: UnsafeRawPointer
+  let stride: Int
+  let isSigned: Bool
+
+  subscript(row: Int) -> Int128 {
+    let bits = UInt64(
+      littleEndian: first.loadUnaligned(fromByteOffset: row * stride, as: UInt64.self))
+    return isSigned ? Int128(Int64(bitPattern: bits)) : Int128(bits)
+  }
+}
+
 /// Some rows of a track, as columns of numbers, and the two rows before them. What was not observed is NaN.
 final class TrackRun {
   private(set) var track: TrackContext
@@ -20,6 +33,8 @@ final class TrackRun {
   /// Which groups of columns are numbers, too: most are looked at as they are stored, and by no rule one by one.
   private var isTurned: [Bool]
   private var blockPlaces: [Int: Int] = [:]
+  /// Whether the stored rows before ``first`` are looked at, too.
+  private let keepsStored: Bool
   /// The first row in which each channel has a missing value, where one has.
   private(set) var holes: [Int: Int] = [:]
   /// Checksums of what was read of each channel so far.
@@ -45,6 +60,7 @@ final class TrackRun {
       // Behind the last row a vector may reach.
       return (number, size, ByteBuffer(size * (capacity + 2) + 32))
     }
+    keepsStored = !track.layout.groups.isEmpty || track.columns.contains { $0.isWhole }
     isTurned = Array(repeating: false, count: track.layout.groups.count)
     for (place, block) in blocks.enumerated() { blockPlaces[block.number] = place }
     facts = .allocate(capacity: track.columnCount)
@@ -145,16 +161,13 @@ final class TrackRun {
     return base + at
   }
 
-  /// The integer of 64 bits that is stored for an element of a channel in a row of the run.
-  func integer(_ channel: Int, _ element: Int = 0, row: Int) -> Int64? {
-    let place = track.columnsOfChannel[channel]
-    guard place >= 0, let block = blockPlaces[track.columns[place].block] else { return nil }
-    let columns = track.columns[place]
-    guard columns.size == 8 else { return nil }
-    return Int64(
-      littleEndian: storedRows(block).loadUnaligned(
-        fromByteOffset: row * blocks[block].rowBytes + columns.offset + 8 * element, as: Int64.self)
-    )
+  /// The numbers of a column as they are stored, where these are whole numbers of 64 bits. Rows lie as in ``column(_:_:)``, which has NaN
+  /// for what was not observed.
+  func wholes(_ columns: TrackContext.Columns, _ element: Int = 0) -> WholeNumbers? {
+    guard columns.isWhole, let at = blockPlaces[columns.block] else { return nil }
+    return WholeNumbers(
+      first: UnsafeRawPointer(storedRows(at) + columns.offset + columns.size * element),
+      stride: blocks[at].rowBytes, isSigned: columns.reading.type == .int64)
   }
 
   /// What is stored for a channel that is not looked at as numbers: the bytes of its first element in the first row, those from
@@ -196,7 +209,7 @@ final class TrackRun {
   private func keepLast() {
     guard count > 0 else { return }
     let kept = min(carry + count, 2)
-    if !isTurned.isEmpty {
+    if keepsStored {
       for (at, block) in blocks.enumerated() {
         let size = kept * block.rowBytes
         let bytes = storedRows(at)

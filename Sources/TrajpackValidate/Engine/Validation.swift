@@ -310,6 +310,9 @@ public final class Validation {
             "rule '\(rules[number].id)' remembers a limited number of channels and values, and did not compare the others"
           )
         }
+        for what in hits.left {
+          unchecked("rule '\(rules[number].id)' did not compare \(what)")
+        }
         for hit in hits.list {
           list.add(
             rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,

@@ -46,7 +46,7 @@ private final class TimeOrderCheck: TrackCheck {
   private let channel: Int
   private let isTicks: Bool
   private var last: Double?
-  private var lastTick: Int64?
+  private var lastTick: Int128?
   private var spots = Spots()
 
   init?(_ track: TrackContext, wanted: Wanted) {
@@ -61,6 +61,7 @@ private final class TimeOrderCheck: TrackCheck {
 
   func add(_ run: TrackRun) {
     let times = run.column(columns)
+    let ticks = isTicks ? run.wholes(columns) : nil
     for row in 0..<run.count {
       let time = times[row]
       guard time.isFinite else {
@@ -68,7 +69,7 @@ private final class TimeOrderCheck: TrackCheck {
         continue
       }
       // Doubles cannot tell two nanoseconds of this century apart.
-      let tick = isTicks ? run.integer(channel, row: row) : nil
+      let tick = ticks?[row]
       let isLess: Bool
       let isEqual: Bool
       if let tick, let before = lastTick {

@@ -14,23 +14,10 @@ extension Rule {
     remedy: "Record with a larger range, or mark these rows as missing.",
     concerns: { !LimitCheck.ends($0.channel.type).isEmpty },
     check: .track { LimitCheck($0) })
-
-  static let valuesWraparound = Rule(
-    "values.wraparound", .error, "an integer ran over and began again at the other end",
-    reason:
-      "A sum or a counter grew past what its type holds. Differences over that row are wrong by the whole range.",
-    example: """
-      An int16 channel that goes 32760, 32766, -32764. Reported where neighbouring rows differ by more than nine tenths \
-      of the range of the stored type, both near its ends, and the step through the end is no larger than a hundredth of \
-      the range, where all other steps together have a mean of at most a twentieth of the range. Angles and types of 8 and 64 bits are not reported, nor labels that are at an end itself beside the step: a number of none, or one that counts rows.
-      """,
-    remedy: "Unwrap it in the source, and store it in a larger type.",
-    concerns: { LimitCheck.range($0.channel.type) != nil },
-    check: .track { WrapCheck($0) })
 }
 
 /// Ends of the range of an integer type at which values stand.
-private final class LimitCheck: TrackCheck {
+final class LimitCheck: TrackCheck {
   private struct Item {
     var quantity: Quantity
     /// Ends that values may have, the widest first.
@@ -201,72 +188,5 @@ private final class LimitCheck: TrackCheck {
     }
     let levels = (0..<4).reduce(0) { $0 + column.seen[$1].nonzeroBitCount }
     return same * 4 <= moves && levels >= 32
-  }
-}
-
-/// Steps from one end of the range of an integer type to the other.
-private final class WrapCheck: TrackCheck {
-  private let track: TrackContext
-  private let items: [(quantity: Quantity, ends: ClosedRange<Double>)]
-  private var spots: [Spots]
-  /// The sizes of these steps.
-  private var sums: [Double]
-
-  init?(_ track: TrackContext) {
-    guard track.rows >= 8 else { return nil }
-    items = track.numbers.compactMap { item in
-      guard let ends = LimitCheck.range(item.channel.type), !item.columns.isField,
-        item.columns.count <= 64,
-        item.isCount || item.channel.kind == .scalar || item.channel.kind == .position
-      else { return nil }
-      return (item, ends)
-    }
-    guard !items.isEmpty else { return nil }
-    self.track = track
-    spots = Array(repeating: Spots(), count: items.count)
-    sums = Array(repeating: 0, count: items.count)
-  }
-
-  func add(_ run: TrackRun) {
-    for (i, item) in items.enumerated() {
-      let range = item.ends.upperBound - item.ends.lowerBound
-      for element in 0..<item.quantity.columns.count
-      where run.facts[item.quantity.columns.first + element].step > 0.9 * range {
-        let column = run.column(item.quantity.columns, element)
-        for row in 1 - min(run.carry, 1)..<max(run.count, 1) {
-          let (before, here) = (column[row - 1], column[row])
-          let step = (here - before).magnitude
-          guard step > 0.9 * range, range + 1 - step < 0.01 * range else { continue }
-          sums[i] += step
-          let isEnd = [before, here].contains {
-            $0 == item.ends.lowerBound || $0 == item.ends.upperBound
-          }
-          if item.quantity.isCount && isEnd { continue }
-          spots[i].add(run.first + row, here)
-        }
-      }
-    }
-  }
-
-  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
-    for (i, item) in items.enumerated() where !spots[i].isEmpty {
-      let found = facts.facts(item.quantity.columns)
-      let range = item.ends.upperBound - item.ends.lowerBound
-      // What jumps anyhow runs over nowhere.
-      guard found.stepSum - sums[i] <= 0.05 * range * Double(found.moves) else { continue }
-      hits.add(
-        "\(item.quantity.channel.type.rawValue) runs over and begins again at the other end", track,
-        channel: item.quantity.columns.channel, spots[i])
-    }
-  }
-}
-
-extension LimitCheck {
-  /// The ends of a type of 16 or 32 bits: those of 8 bits are gone through by many counters on purpose.
-  fileprivate static func range(_ type: ElementType) -> ClosedRange<Double>? {
-    switch type {
-    case .int16, .uint16, .int32, .uint32: return ends(type).first
-    default: return nil
-    }
   }
 }

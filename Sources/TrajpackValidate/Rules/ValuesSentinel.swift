@@ -27,6 +27,8 @@ private final class SentinelCheck: TrackCheck {
   private let track: TrackContext
   private let items: [Quantity]
   private var known: [Known?]
+  /// Of each column the extremes of the runs in which it has none.
+  private var rest: [(low: Double, high: Double)]
   /// Of each channel where numbers of any of its columns are.
   private var spots: [[Double: Spots]]
   private var places: [Int] = []
@@ -45,6 +47,7 @@ private final class SentinelCheck: TrackCheck {
       count += item.columns.count
     }
     known = Array(repeating: nil, count: count)
+    rest = Array(repeating: (.infinity, -.infinity), count: count)
     spots = Array(repeating: [:], count: items.count)
   }
 
@@ -78,9 +81,6 @@ private final class SentinelCheck: TrackCheck {
       }
     }
   }
-
-  private lazy var rest: [(low: Double, high: Double)] = Array(
-    repeating: (Double.infinity, -Double.infinity), count: known.count)
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {

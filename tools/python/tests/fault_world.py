@@ -186,7 +186,7 @@ def _(all: list[dict[str, Any]]) -> None:
     all[6]["state"]["adc"] = np.clip(wide, -32_768, 32_767).astype(np.int16)
 
 
-@fault("values.wraparound", "a counter that runs over")
+@fault("values.wraparound", "a sum that runs over")
 def _(all: list[dict[str, Any]]) -> None:
     all[6]["state"]["adc"] = (np.arange(ROWS) * 150 + 15_007).astype(np.int64).astype(np.int16)
 
