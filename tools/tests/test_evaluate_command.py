@@ -67,6 +67,12 @@ def test_a_score_that_is_asked_for_and_not_made_is_said(world):
     assert "camera.ate.rmsd" in run(*words)
 
 
+def test_scores_by_what_their_names_begin_with(world):
+    found = figures(report(world, PREDICTIONS / "good", "--metric", "camera.rpe_"))
+    every = figures(report(world, PREDICTIONS / "good", "--metric", "camera.path"))
+    assert list(found) == [name for name in every if name.startswith("camera.rpe_")] and len(found) > 3
+
+
 def test_pose_equals_numpy(world, known):
     found = figures(report(world, PREDICTIONS / "good", "--metric", "skeleton.pose"))
     distances, aligned, steps = [], [], []

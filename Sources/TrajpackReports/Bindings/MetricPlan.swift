@@ -22,9 +22,11 @@ struct MetricPlan {
     wanted.isEmpty || wanted.contains { Self.isMeant(score, by: $0) }
   }
 
-  /// Whether a score is meant by its name, or by what its name begins with.
+  /// Whether a score is meant by its name, or by what its name begins with: `forecast.vpt_` as `--list` prints it, too.
   static func isMeant(_ score: String, by name: String) -> Bool {
-    score == name || score.hasPrefix("\(name).") || score.hasPrefix("\(name)_")
+    let isBeginning = name.hasSuffix("_") || name.hasSuffix(".")
+    return score == name || score.hasPrefix("\(name).") || score.hasPrefix("\(name)_")
+      || isBeginning && score.hasPrefix(name)
   }
 
   func setting(_ name: String) -> String? { settings.last { $0.name == name }?.value }

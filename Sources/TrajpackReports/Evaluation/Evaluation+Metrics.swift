@@ -209,7 +209,10 @@ extension Evaluation {
   func addAbsent(_ plan: MetricPlan) {
     guard store?.isTask != true else { return }
     let evaluator = plan.binding.evaluator
-    let made = reportMetrics.filter { $0.evaluator == evaluator }.map(\.name)
+    let own = reportMetrics.filter { $0.evaluator == evaluator }
+    // A plan that was refused has said why, under the name of its evaluator.
+    guard !own.contains(where: { $0.name == evaluator && $0.value == nil }) else { return }
+    let made = own.map(\.name)
     for name in plan.wanted where !made.contains(where: { MetricPlan.isMeant($0, by: name) }) {
       let reason =
         "\(evaluator) has made no score of this name; 'trajpack evaluate --list' says what there is and what it needs"

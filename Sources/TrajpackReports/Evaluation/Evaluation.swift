@@ -165,7 +165,8 @@ public final class Evaluation {
         .usage, file: archive.data.dataset.path,
         "no episode fits the selection"
           + Suggestion.text(
-            for: options["episodes"]?.array?.first?.string ?? "", among: archive.ids))
+            for: options["episodes"]?.array?.first?.string ?? "", among: archive.ids)
+          + (try filter.reason(in: archive.data)))
     }
     return out
   }

@@ -115,7 +115,9 @@ extension ResampleStep {
     program.outputs = made.outputs
     for (channel, way) in zip(made.outputs, made.ways) {
       // Means, like what stands between two rows, are still values of the size that the source has.
-      guard case .bin(let statistic) = way, statistic != .mean else { continue }
+      guard case .bin(let statistic) = way, statistic != .mean,
+        program.changed[channel.name] == nil
+      else { continue }
       program.changed[channel.name] = .binned(statistic)
     }
     return made

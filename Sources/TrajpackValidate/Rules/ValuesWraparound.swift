@@ -4,11 +4,11 @@ extension Rule {
   static let valuesWraparound = Rule(
     "values.wraparound", .error, "an integer ran over and began again at the other end",
     reason:
-      "A sum or a counter grew past what its type holds. Differences over that row are wrong by the whole range.",
+      "A sum grew past what its type holds. Differences over that row are wrong by the whole range.",
     example: """
       An int16 channel that goes 32760, 32766, -32764. Reported where neighbouring rows differ by more than nine tenths \
       of the range of the stored type, both near its ends, and the step through the end is no larger than a hundredth of \
-      the range, where all other steps together have a mean of at most a twentieth of the range. Angles and types of 8 and 64 bits are not reported, nor labels that are at an end itself beside the step, as a number of none is, nor what counts messages or rows: it goes one way, and mostly by one. Some may be lost, also those at the end, and the count may begin anew.
+      the range, where all other steps together have a mean of at most a twentieth of the range. Angles and types of 8 and 64 bits are not reported, nor labels that are at an end itself beside the step, as a number of none is, nor what goes one way and mostly by one: a counter of messages or rows, which begins again at its end, and of which messages may be lost; an encoder that moves by one at a time looks the same.
       """,
     remedy: "Unwrap it in the source, and store it in a larger type.",
     concerns: { LimitCheck.range($0.channel.type) != nil },

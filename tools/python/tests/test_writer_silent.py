@@ -89,6 +89,15 @@ def test_frames_that_go_on_are_taken(episode: trajpack.Recording) -> None:
     assert episode.rows == 16
 
 
+def test_frames_of_one_row_may_come_early_or_late(episode: trajpack.Recording) -> None:
+    for time in (0, .16, .21, .33):                      # rows of 0.1 s from a live loop
+        episode.extend(at(time))
+    episode.extend(FRAME[:1].set_index(pandas.to_datetime(["2026-11-30"])))   # another kind of time
+    assert episode.rows == 5
+    with pytest.raises(trajpack.DataError, match="a time that is no number; give time="):
+        episode.extend(FRAME[:1].set_index(pandas.Index([float("nan")])))
+
+
 def test_large_whole_numbers_that_fit_are_exact(tmp_path: Path) -> None:
     numbers = [2**63 - 1, 2**53 + 1, -1]
     with trajpack.create(tmp_path / "ds", rate=10) as writer:

@@ -69,7 +69,8 @@ class Mark:
 
     row: int
     time: Fraction
-    is_date: bool
+    #: The kind of the index: dates "M", durations "m", numbers "f".
+    kind: str
 
 
 def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None) -> Mark | None:
@@ -77,6 +78,7 @@ def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None
     off the clock of the first row, or do not go on from the frame ``before``.
 
     ``row``: of the clock, of the frame's first row. Returns the mark of its last one; that before where it has none.
+    Between frames a row may be missing only where its time is a whole row off: a frame of one row has nothing else to hold.
     """
     if index is None or not len(index):
         return before
@@ -88,13 +90,16 @@ def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None
     if len(off):
         raise DataError(f"{where}: the index of the frame has times that are not one row of the clock apart, from row "
                         f"{off[0]} on; {remedy}")
+    if tick is None and not np.isfinite(times).all():
+        raise DataError(f"{where}: the index of the frame has a time that is no number; {remedy}")
     first, last = (Fraction(t) * (tick or 1) for t in (times[0].item(), times[-1].item()))
-    if before is not None and before.is_date == (tick is not None):
+    kind = str(getattr(getattr(index, "dtype", None), "kind", ""))
+    if before is not None and before.kind == kind:
         apart = (first - before.time) * rate
-        if abs(apart - (row - before.row)) >= Fraction(1, 2):
+        if abs(apart - (row - before.row)) >= 1:
             raise DataError(f"{where}: the index of the frame begins {float(apart):.6g} rows of the clock after the "
                             f"last row of the frame before it, and not {row - before.row}; {remedy}")
-    return Mark(row + len(times) - 1, last, tick is not None)
+    return Mark(row + len(times) - 1, last, kind)
 
 
 def explicit(times: Any, where: str) -> tuple[NDArray[Any], Fraction | None]:
