@@ -94,7 +94,7 @@ def test_frames_of_one_row_may_come_early_or_late(episode: trajpack.Recording) -
         episode.extend(at(time))
     episode.extend(FRAME[:1].set_index(pandas.to_datetime(["2026-11-30"])))   # another kind of time
     assert episode.rows == 5
-    with pytest.raises(trajpack.DataError, match="a time that is no number; give time="):
+    with pytest.raises(trajpack.DataError, match="from row 0 on; give time="):
         episode.extend(FRAME[:1].set_index(pandas.Index([float("nan")])))
 
 

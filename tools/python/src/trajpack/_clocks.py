@@ -78,7 +78,7 @@ def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None
     off the clock of the first row, or do not go on from the frame ``before``.
 
     ``row``: of the clock, of the frame's first row. Returns the mark of its last one; that before where it has none.
-    Between frames a row may be missing only where its time is a whole row off: a frame of one row has nothing else to hold.
+    A frame may begin up to a row off where the one before it ended, because frames of one row come early and late.
     """
     if index is None or not len(index):
         return before
@@ -90,8 +90,6 @@ def follow(index: Any, rate: Fraction, where: str, row: int, before: Mark | None
     if len(off):
         raise DataError(f"{where}: the index of the frame has times that are not one row of the clock apart, from row "
                         f"{off[0]} on; {remedy}")
-    if tick is None and not np.isfinite(times).all():
-        raise DataError(f"{where}: the index of the frame has a time that is no number; {remedy}")
     first, last = (Fraction(t) * (tick or 1) for t in (times[0].item(), times[-1].item()))
     kind = str(getattr(getattr(index, "dtype", None), "kind", ""))
     if before is not None and before.kind == kind:
