@@ -47,8 +47,8 @@ class Lane:
     track: int | None = None
     #: Whether the next row begins a track.
     fresh: bool = True
-    #: The last row of the last frame that had an index of times and no time=; None where there was none, or where extend got
-    #: a time= or row= without one since.
+    #: The last row of the last frame that had an index of times and no time=; None where there was none, or where
+    #: extend got a time= or row= without one since.
     mark: _clocks.Mark | None = None
     # Rows that are held until they are worth a piece.
     values: dict[str, list[Any]] = field(default_factory=dict)
