@@ -33,7 +33,7 @@ struct MCAPFile {
   private var contents = MCAPContents()
   private var hasAttachments = false
   private var schemas: [UInt16: (name: String, encoding: String, data: [UInt8])] = [:]
-  /// Whether there is a channel of each number, which every message asks.
+  /// Whether there is a channel of each number; looked up for every message.
   private var channels = Array(repeating: false, count: Int(UInt16.max) + 1)
   private var window = ByteBuffer(1 << 20)
   private var filled = 0..<0

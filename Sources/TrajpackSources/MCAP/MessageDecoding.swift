@@ -53,10 +53,11 @@ final class MessageDecoding {
   /// The numbers of the topics that the options take, in the order of their first messages.
   private var numbers: [TopicKey: Int] = [:]
   private var channels: [Int: MessageChannel] = [:]
-  /// The entries of channels by their numbers, where these are small: a dictionary costs as much as a small message.
+  /// The entries of channels by their numbers, an array where these are small: one is looked up for every message.
   private var small: [Entry?] = []
   private var others: [Int: Entry] = [:]
-  private static let smallest = 1024
+  /// Numbers below this are small.
+  private static let smallNumbers = 1024
 
   /// The channels of a recording of which the topics of a share are read.
   init(_ share: TopicShare, _ settings: MappingOptions) {
@@ -75,7 +76,7 @@ final class MessageDecoding {
   }
 
   private func set(_ number: Int, _ entry: Entry?) {
-    guard 0..<Self.smallest ~= number else {
+    guard 0..<Self.smallNumbers ~= number else {
       others[number] = entry
       return
     }
