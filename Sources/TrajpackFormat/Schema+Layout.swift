@@ -104,7 +104,7 @@ extension Schema {
           continue
         }
         let type = plan.channel.type == .bytes ? .int64 : plan.stored
-        let width = plan.channel.type == .bytes ? 2 : plan.channel.elements
+        let width = plan.channel.storedElements
         if let i = widths.firstIndex(where: { $0.type == type }) {
           places.append((type, widths[i].width))
           widths[i].width += width

@@ -142,6 +142,10 @@ public struct Channel: Sendable, Equatable {
   /// Elements in a row.
   public var elements: Int { shape.reduce(1, *) }
 
+  /// Elements of its block that a row takes: of bytes two, where they begin and how many they are.
+  @inlinable
+  package var storedElements: Int { type == .bytes ? 2 : elements }
+
   /// The convention of that name.
   public func convention(_ name: String) -> String? {
     conventions.first { $0.name == name }?.value.string

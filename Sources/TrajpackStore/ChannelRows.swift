@@ -44,7 +44,7 @@ extension Schema {
         let piece = min(perPiece, count - first)
         for i in inside {
           let channel = streams[stream].channels[i]
-          let width = channel.type == .bytes ? 2 : channel.elements
+          let width = channel.storedElements
           let size = width * block.type.size
           let bytes = ByteBuffer(piece * size)
           try channels[i].spool.read(at: channels[i].offset + first * size, into: bytes.bytes)

@@ -34,7 +34,7 @@ public struct ChannelValues: Sendable {
   /// The rows, packed, little-endian.
   public let bytes: [UInt8]
 
-  private var width: Int { channel.type == .bytes ? 2 : channel.elements }
+  private var width: Int { channel.storedElements }
 
   /// Element `element` of row `row`; both in bounds.
   public func value(_ row: Int, _ element: Int) -> Value {

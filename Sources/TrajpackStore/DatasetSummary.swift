@@ -127,7 +127,7 @@ public struct DatasetSummary: Sendable {
     _ channel: Channel, to stream: Int, _ schema: Schema, _ blockBytes: [Int]
   ) {
     let block = schema.blocks[channel.storage.block]
-    let width = channel.type == .bytes ? 2 : channel.elements
+    let width = channel.storedElements
     let at = streams[stream].places[channel.name] ?? streams[stream].channels.count
     if at == streams[stream].channels.count {
       streams[stream].channels.append(ChannelSummary(channel: channel))

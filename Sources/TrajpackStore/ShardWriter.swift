@@ -154,7 +154,7 @@ public final class ShardWriter {
     let stream = schema.streams[schema.blocks[number].stream]
     if stream.blob == number { return "bytes of \(stream.name)" }
     return stream.channels.filter { $0.storage.block == number }.map { channel in
-      let width = channel.type == .bytes ? 2 : channel.elements
+      let width = channel.storedElements
       let decimals = channel.storage.decimals.map { " /1e\($0)" } ?? ""
       return
         "\(channel.name) [\(channel.storage.column):\(channel.storage.column + width)]\(decimals)"

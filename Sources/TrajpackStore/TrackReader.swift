@@ -60,7 +60,7 @@ public struct TrackReader {
   private func rowBytes(ofChannel number: Int) -> Int {
     let channel = stream.channels[number]
     let size = shard.schema.blocks[channel.storage.block].type.size
-    return (channel.type == .bytes ? 2 : channel.elements) * size
+    return channel.storedElements * size
   }
 
   private func values(ofChannel number: Int, count: Int, _ bytes: [UInt8]) -> ChannelValues {

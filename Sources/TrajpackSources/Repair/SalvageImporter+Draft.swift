@@ -91,7 +91,7 @@ struct RowRescue {
           let piece = first..<min(first + 4096, range.upperBound)
           for part in track.damaged[number].parts(of: piece) {
             if part.isInside {
-              let width = old.type == .bytes ? 2 : old.elements
+              let width = old.storedElements
               try spool.append(Self.marks(stored, count: part.rows.count * width))
               continue
             }

@@ -32,7 +32,8 @@ extension Rule {
       take the wrong row.
       """,
     example: """
-      Steps of 0.01 that alternate between 0.0098 and 0.0107 because every time is exactly a float32. Times whose steps \
+      Steps of 0.01 that alternate between 0.0098 and 0.0107 because every time is exactly a float32; seconds since 1970, of which a float32 tells apart \
+      every 128th: a quarter of the rows or more share their time with the one before, and all times are float32 whose next ones are as far apart as the usual step that is not 0. Else times whose steps \
       are equal are not reported, whatever their type was.
       """,
     remedy: "Record times as integers of a fixed unit or as float64, and convert again.",
@@ -52,6 +53,9 @@ private final class TimeStepCheck: TrackCheck {
   private var usual: Double?
   private var last: Double?
   private var steps = 0
+  /// Rows, and those with the time of the one before.
+  private var rows = 0
+  private var still = 0
   private var near = 0
   private var off = 0
   private var gaps = Spots()
@@ -91,6 +95,8 @@ private final class TimeStepCheck: TrackCheck {
       guard time.isFinite else { continue }
       if Double(Float(time)) != time { isSingle = false }
       latest = max(latest, time.magnitude)
+      rows += 1
+      if time == last { still += 1 }
       if let last, let usual {
         let step = time - last
         steps += 1
@@ -112,6 +118,14 @@ private final class TimeStepCheck: TrackCheck {
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    if wanted == .float32, sharesTimes {
+      let unit = Double(Float(latest).ulp)
+      return hits.add(
+        "times are float32 and too coarse for their steps", track, channel: channel, count: still,
+        values: [latest],
+        note: "\(still) of \(rows) rows have the time of the one before; a float32 near \(latest) "
+          + "has steps of \(unit)")
+    }
     guard let usual, steps > 0 else { return }
     switch wanted {
     case .gap:
@@ -130,6 +144,14 @@ private final class TimeStepCheck: TrackCheck {
         values: [shortest, longest],
         note: "steps from \(shortest) to \(longest), where a float32 near \(latest) has \(unit)")
     }
+  }
+
+  /// Whether times are so coarse that rows share them: each is a float32, and the usual step that is not 0 is from one float32 to the
+  /// next. Where all are the same time, only one that float32 tells from others no better than by a second: seconds since 1970.
+  private var sharesTimes: Bool {
+    let unit = Double(Float(latest).ulp)
+    guard isSingle, rows >= 32, unit.isFinite, still * 4 >= rows else { return false }
+    return usual.map { $0 >= 0.5 * unit && $0 <= 2 * unit } ?? (unit >= 1)
   }
 
   /// Whether the steps differ as those of a calendar do: months and quarters in days.

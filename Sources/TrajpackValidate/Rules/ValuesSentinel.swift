@@ -24,6 +24,8 @@ private final class SentinelCheck: TrackCheck {
     var high = -Double.infinity
     var words: [Double: Int] = [:]
   }
+  /// Kinds of channels that are looked at; rotations have rules of their own.
+  private static let kinds: Set<Kind> = [.scalar, .position, .angle, .direction]
   private let track: TrackContext
   private let items: [Quantity]
   private var known: [Known?]
@@ -36,8 +38,7 @@ private final class SentinelCheck: TrackCheck {
   init?(_ track: TrackContext) {
     guard track.rows >= 16 else { return nil }
     items = track.numbers.filter {
-      !$0.columns.isField && $0.columns.count <= 64
-        && ($0.isCount || $0.channel.kind == .scalar || $0.channel.kind == .position)
+      !$0.columns.isField && ($0.isCount || Self.kinds.contains($0.channel.kind))
     }
     guard !items.isEmpty else { return nil }
     self.track = track

@@ -13,7 +13,8 @@ from fault_world import smooth
 #: The rules whose faults are planted by test_validate_rules.py.
 OTHERS = {"geometry.projection", "geometry.entity-count", "learning.drift", "learning.normalization",
           "time.frames", "time.video-shift",
-          "geometry.depth-missing", "geometry.depth-range", "learning.reversed", "learning.shared-recording"}
+          "geometry.depth-missing", "geometry.depth-range", "learning.reversed", "learning.shared-recording",
+          "values.channels"}
 WIDTH, HEIGHT, ROWS = 640, 480, 40
 
 

@@ -157,3 +157,59 @@ def test_rows_of_a_problem(rows: Any, wanted: list[int], tmp_path: Path) -> None
     assert made is not None and [made.start, made.stop] == wanted
     with pytest.raises(trajpack.UsageError, match="rule 'user.x': the rows of a problem are 1.5"):
         _rows(1.5, "user.x")  # type: ignore[arg-type]
+
+
+def table(folder: Path, number: int, columns: dict[str, np.ndarray]) -> None:
+    folder.mkdir(exist_ok=True)
+    rows = np.stack(list(columns.values()), 1)
+    np.savetxt(folder / f"run{number:02}.csv", rows, "%.4f", ",", header=",".join(columns), comments="")
+
+
+@pytest.mark.parametrize("kind, said", [("whole", None), ("missing", "without 'flow'"), ("renamed", "without 'flow'; with 'Flow'")])
+def test_a_file_with_other_columns_is_found(kind: str, said: str | None, tmp_path: Path) -> None:
+    random = np.random.default_rng(10)
+    for number in range(12):
+        columns = {"time": np.arange(300) / 10, "temp": 20 + walk(random, 300), "flow": 3 + walk(random, 300)}
+        if number == 4 and kind != "whole":
+            flow = columns.pop("flow")
+            columns |= {"Flow": flow} if kind == "renamed" else {}
+        table(tmp_path / "runs", number, columns)
+    run("convert", tmp_path / "runs", tmp_path / "ds", code=0)
+    for path in (tmp_path / "runs", tmp_path / "ds"):
+        findings = [f for f in report(str(path))["findings"] if f["rule"] == "values.channels"]
+        assert [f["message"] for f in findings] == (
+            [f"other channels than 'run00' of 11 episodes: {said}"] if said else [])
+        assert [(f["stream"], f["count"], len(f["places"])) for f in findings] == ([("run04", 1, 1)] if said else [])
+
+
+def test_an_array_of_another_type_is_found_and_another_hand_is_none(tmp_path: Path) -> None:
+    random = np.random.default_rng(11)
+    (tmp_path / "runs").mkdir()
+    for number in range(10):
+        kind = np.float32 if number == 3 else np.float64
+        np.savez(tmp_path / "runs" / f"run{number}.npz", x=walk(random, 100, 3).astype(kind), y=walk(random, 100, 2))
+    (finding,) = [f for f in report(str(tmp_path / "runs"))["findings"] if f["rule"] == "values.channels"]
+    assert finding["message"] == "other channels than 'run0' of 9 episodes: 'x' is float32[3], not float64[3]"
+    hands = [{"right" if n == 3 else "left": {"x": walk(random, 100)}} for n in range(10)]
+    assert "values.channels" not in found(dataset(tmp_path / "hands", hands))
+
+
+@pytest.mark.parametrize("rate, rows, is_found", [(100, 1000, True), (1, 3600, True), (1 / 60, 2400, True), (None, 400, False)])
+def test_seconds_since_1970_as_float32(rate: float | None, rows: int, is_found: bool, tmp_path: Path) -> None:
+    random = np.random.default_rng(12)
+    times = 1.7e9 + np.arange(rows) / rate if rate else np.repeat(1.7e9 + np.arange(100), rows // 100)
+    if is_found:
+        times = times.astype(np.float32).astype(np.float64)
+    with trajpack.create(tmp_path / "ds") as writer, writer.episode("a") as episode:
+        episode.extend({"s": {"x": walk(random, rows)}}, time=times)
+    assert ("time.float32" in found(str(tmp_path / "ds"))) == is_found
+
+
+@pytest.mark.parametrize("kind, width", [("angle", 3), ("direction", 3), ("scalar", 80)])
+def test_sentinels_among_angles_and_in_wide_vectors(kind: str, width: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(13)
+    episodes = [{"s": {"x": walk(random, 300, width)}} for _ in range(3)]
+    options: dict[str, Any] = {"channels": {"s/x": {"kind": kind}}}
+    assert "values.sentinel" not in found(dataset(tmp_path / "good", episodes, **options))
+    episodes[1]["s"]["x"][60:70] = -999
+    assert "values.sentinel" in found(dataset(tmp_path / "bad", episodes, **options))

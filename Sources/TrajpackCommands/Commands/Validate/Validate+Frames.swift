@@ -66,12 +66,12 @@ private struct VideoLook {
   private var episode: String { shard.index.id(ofEpisode: reader.track.episode) }
 
   /// Opens the video as what can be looked at: distances in metres, or small pictures, gray or of colours; as it is stored where
-  /// it can be neither. Colours are the last resort, since they can be made of planes that have no name in the metadata.
+  /// it can be neither. Of depth colours are the last resort, which can be made of planes that have no name in the metadata.
   private func open(_ data: OpenDataset, _ track: Int) throws(TrajpackError) -> TrackFrames {
     let gray = #"{"format": "gray8", "size": [\#(Self.height), \#(Self.width)]}"#
     let colours = #"{"format": "rgb24", "size": [\#(Self.height), \#(Self.width)]}"#
     let native = #"{"format": "native"}"#
-    let options = isDepth ? [#"{"depth": "m"}"#, native, colours] : [gray, native, colours]
+    let options = isDepth ? [#"{"depth": "m"}"#, native, colours] : [gray, colours, native]
     for form in options.dropLast() {
       do throws(TrajpackError) { return try TrackFrames(data, track: track, options: form) } catch {
         // What cannot be made of it is no fault of the data.
