@@ -1,7 +1,9 @@
 /// A moment, or a length of time: an exact fraction wherever the clocks are exact, so that rows which lie on the same
 /// moment are found to, and a double where they are not.
 ///
-/// Loaders find the rows of every window by it: all is inlinable.
+/// Loaders find the rows of every window by it: all is inlinable, which members of a `package` type are only where the type
+/// is `@usableFromInline`.
+@usableFromInline
 package enum Instant: Sendable {
   /// A fraction, in any terms; the denominator is at least 1.
   case exact(Int128, Int128)
