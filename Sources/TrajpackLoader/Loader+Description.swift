@@ -98,7 +98,7 @@ extension Loader {
       for group in setup.layout.groups where group.stream == stream {
         for case .seconds(let offset) in group.offsets ?? [] {
           let (_, rest) =
-            (clock.snapped(offset, StampRounding(setup.options.tolerance)) * TrackInstant(rate))
+            (clock.snapped(offset, StampRounding(setup.options.tolerance)) * Instant(rate))
             .split
           if rest > 1e-9, rest < 1 - 1e-9 { seconds.insert(offset.value) }
         }

@@ -145,28 +145,6 @@ public struct TrackRows {
     let (shard, number) = try dataset.track(track)
     let reader = TrackReader(shard, track: number, reader: BlockReader(shard))
     let rows = try rows(reader, first, count)
-    if case .regular = reader.track.clock {
-      for (i, row) in rows.enumerated() { out[i] = reader.track.clock.time(ofRow: row) ?? .nan }
-      return
-    }
-    guard let channel = reader.stream.channel(named: "time") else {
-      throw TrajpackError(
-        .data, file: shard.name,
-        "stream '\(reader.stream.name)' has explicit times but no channel 'time'")
-    }
-    let values = try reader.read(channel: channel, rows: rows)
-    guard case .ticks(let tick) = reader.track.clock else {
-      for (i, time) in values.doubles().enumerated() { out[i] = time }
-      return
-    }
-    for i in 0..<rows.count {
-      // Exact until the one division, so that the nearest double comes out.
-      guard case .int(let time) = values.value(i, 0) else {
-        out[i] = .nan
-        continue
-      }
-      out[i] =
-        TrackInstant.exact(Int128(time) * Int128(tick.numerator), Int128(tick.denominator)).value
-    }
+    for (i, time) in try reader.times(rows).enumerated() { out[i] = time }
   }
 }

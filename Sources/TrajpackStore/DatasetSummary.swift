@@ -110,7 +110,7 @@ public struct DatasetSummary: Sendable {
             streams[at].entityKinds[entity.kind] ?? 0, entity.index + 1)
         }
         most = max(most, track.rows.count)
-        if case .regular(_, let rate) = track.clock {
+        if let rate = track.clock.rate {
           streams[at].rates.insert(rate)
           let unit = streams[at].stream.timeUnit
           longest[unit] = max(longest[unit] ?? 0, Double(track.rows.count) / rate.value)

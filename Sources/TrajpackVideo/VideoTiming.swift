@@ -84,7 +84,7 @@ public struct VideoConstantRate: Sendable, Equatable {
             to: (tickDen * period.low.1, tickNum * period.low.0)))
       }
       for (num, den) in all {
-        let common = Self.divisor(num, den)
+        let common = Int128(greatestCommonDivisor(num.magnitude, den.magnitude))
         guard let num = Int64(exactly: num / common), let den = Int64(exactly: den / common),
           num > 0, den > 0, num < 1 << 40, den < 1 << 40
         else { continue }
@@ -129,11 +129,5 @@ public struct VideoConstantRate: Sendable, Equatable {
       if most.0 * high.1 < high.0 * most.1 { high = most }
     }
     return low.0 > 0 && low.0 * high.1 <= high.0 * low.1 ? (low, high) : nil
-  }
-
-  private static func divisor(_ a: Int128, _ b: Int128) -> Int128 {
-    var (a, b) = (a, b)
-    while b != 0 { (a, b) = (b, a % b) }
-    return max(a, 1)
   }
 }

@@ -118,10 +118,9 @@ public func tpw_episode_video(
     let stream = try reader.text("stream")
     _ = try recorder.videoStream(stream)
     let clock = try clock(reader.member("clock"))
-    var rate = Rational.one
-    if case .regular(_, let own) = clock { rate = own }
+    let rate = clock.rate ?? .one
     var own: [Int64]?
-    if let times, clock.time(ofRow: 0) == nil {
+    if let times, !clock.isRegular {
       own = (0..<Int(max(timeCount, 0))).map {
         times.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)
       }
@@ -149,12 +148,9 @@ private func checkOrder(
 ) throws(TrajpackError) {
   var last = -Double.infinity
   for (row, bits) in times.enumerated() {
-    let time: Double
-    if case .ticks(let tick) = clock {
-      time = Double(bits) * tick.value
-    } else {
-      time = Double(bitPattern: UInt64(bitPattern: bits))
-    }
+    let time =
+      clock == .float64
+      ? Double(bitPattern: UInt64(bitPattern: bits)) : Double(bits) * clock.timeScale
     guard time.isFinite, time >= last else {
       throw TrajpackError(
         .usage,

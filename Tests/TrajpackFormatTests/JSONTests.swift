@@ -65,25 +65,7 @@ import TrajpackTestSupport
   }
 }
 
-@Suite struct ClockTests {
-  @Test func decimalsAreExact() throws {
-    #expect(Rational(decimal: "0.05") == Rational(1, 20))
-    #expect(Rational(decimal: "29.97") == Rational(2997, 100))
-    #expect(Rational(decimal: "30000/1001") == Rational(30000, 1001))
-    #expect(Rational(decimal: "-0.5") == Rational(-1, 2))
-    for bad in ["", "x", "1/0", "1.2.3", "1e5", "1.٣", "--1", "/"] {
-      #expect(Rational(decimal: bad) == nil, "\(bad)")
-    }
-  }
-
-  @Test func thirtyFramesDoNotDriftInTenHours() throws {
-    let rate = try #require(Rational(30000, 1001))
-    let clock = Clock.regular(start: .zero, rate: rate)
-    for row in stride(from: 0, to: 1_080_000, by: 997) {
-      #expect(clock.time(ofRow: row) == Double(row * 1001) / 30000)
-    }
-  }
-
+@Suite struct StoredTypeTests {
   @Test func widening() {
     #expect(ElementType.int32.widened(with: .float32) == .float64)
     #expect(ElementType.int16.widened(with: .float32) == .float32)

@@ -28,9 +28,9 @@ extension Info {
       }
       var (from, to) = ("", "")
       if track.rows.count > 0 {
-        let times = TrackTimes(TrackReader(shard, track: number, reader: reader))
-        from = try Self.time(times, row: 0)
-        to = try Self.time(times, row: track.rows.count - 1)
+        let rows = TrackReader(shard, track: number, reader: reader)
+        from = try Self.time(of: 0, rows)
+        to = try Self.time(of: track.rows.count - 1, rows)
       }
       table.add(
         shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from,
@@ -44,10 +44,11 @@ extension Info {
   }
 
   /// The time of a row as a date where the source wrote dates, else as a number that no digit is cut from.
-  private static func time(_ times: TrackTimes, row: Int) throws(TrajpackError) -> String {
+  private static func time(of row: Int, _ track: TrackReader) throws(TrajpackError) -> String {
+    let times = TrackTimes(track)
     if let date = try times.dates(row..<row + 1)?.first { return date }
     if let exact = try times.exactNumbers(row..<row + 1).first ?? nil { return exact }
-    return try times.doubles(row..<row + 1).first.map(Human.time) ?? ""
+    return try track.times(row..<row + 1).first.map(Human.time) ?? ""
   }
 
   private static func clock(_ clock: Clock, unit: String) -> String {

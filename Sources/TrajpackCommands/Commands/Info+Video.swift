@@ -54,7 +54,7 @@ extension Info {
   ) -> String? {
     let file = FileSystem.name(of: metadata["file"]?.string ?? stream.name)
     var said: [String] = []
-    if case .regular(_, let rate) = track.clock,
+    if let rate = track.clock.rate,
       let spacing = FrameSpacing(json: metadata[FrameSpacing.member]),
       let text = spacing.sentence(of: file, at: rate)
     {

@@ -116,7 +116,7 @@ struct WindowReading {
     }
     let rows = max(row, 0)..<max(min(row + length, reference.count), row, 0)
     let clock = TrackTimes(reference)
-    let times = try clock.doubles(rows)
+    let times = try reference.times(rows)
     let (dates, exact) = (try clock.dates(rows), try clock.exactNumbers(rows))
     let found = shard.index.episode(local)
     return Window(

@@ -136,8 +136,7 @@ struct ClipPlacer {
         guard row >= before, row < before + numbers.count else { continue }
         clip.start = .row(row - before)
       }
-      var own: Rational?
-      if case .regular(_, let rate) = view.clocks[numbers.clock] { own = rate }
+      let own = view.clocks[numbers.clock].rate
       let clock = try view.trackClock(track, reader: reader)
       do throws(Refusal) {
         var placed = try place(clip, clock, rate: own, before: before)
@@ -197,7 +196,7 @@ struct ClipPlacer {
       switch clip.extent {
       case .rows(let rows): return rows
       case .seconds(let seconds):
-        let rows = (TrackInstant(seconds) * TrackInstant(rate)).value.rounded()
+        let rows = (Instant(seconds) * Instant(rate)).value.rounded()
         guard rows >= 1, rows <= Double(Clip.mostRows) else {
           throw Refusal(
             text: "lasts \(seconds.value) s, which is no number of rows at \(rate) a second")
@@ -213,8 +212,8 @@ struct ClipPlacer {
       } else if case .rows(let given) = clip.extent {
         rows = given
       } else if case .seconds(let seconds) = clip.extent {
-        rows = max(own.first(near: start + TrackInstant(seconds), rounding) - row, 1)
-        guard !(last < start + TrackInstant(seconds)) || rows == own.rows - row else {
+        rows = max(own.first(near: start + Instant(seconds), rounding) - row, 1)
+        guard !(last < start + Instant(seconds)) || rows == own.rows - row else {
           throw Refusal(text: "lasts \(seconds.value) s from \(Self.shown(start)) on, but \(ends)")
         }
       } else {
@@ -235,8 +234,8 @@ struct ClipPlacer {
       throw Refusal(text: "has no 'rate', and neither has stream '\(reference)'")
     }
     let rows = try count(rate)
-    let period = TrackInstant.exact(Int128(rate.denominator), Int128(rate.numerator))
-    let (whole, rest) = ((last - start) * TrackInstant(rate)).split
+    let period = Instant(periodOf: rate)
+    let (whole, rest) = ((last - start) * Instant(rate)).split
     let isNext = (1 - rest) * period.value <= rounding.limit(interval: period.value) * (1 + 1e-9)
     let free = max(whole, -1) + (isNext ? 2 : 1)
     guard rows <= free, free < TrackClock.maximumGrid else {
@@ -245,18 +244,18 @@ struct ClipPlacer {
           "has \(counted(rows, "row")) at \(rate) a unit of time from \(Self.shown(start)) on, up to "
           + "\(Self.shown(start + .exact(Int128(rows - 1), 1) * period)), but \(ends)")
     }
-    let anchor = max(((start - first) * TrackInstant(rate)).split.whole, 0)
+    let anchor = max(((start - first) * Instant(rate)).split.whole, 0)
     return PlacedClip(
       number: 0, shard: 0, episode: 0, track: 0, row: row, rows: rows, rate: rate, anchor: anchor,
-      grid: .regular(
-        start: start - .exact(Int128(anchor), 1) * period, rate: TrackInstant(rate), period: period,
-        rows: anchor + free), clockRows: anchor + free)
+      grid: TrackClock(
+        start: start - .exact(Int128(anchor), 1) * period, rate: rate, rows: anchor + free),
+      clockRows: anchor + free)
   }
 
   /// The moment of a clip's start, the nearest row, and whether it lies on that row.
   private func begin(
     _ clip: Clip, _ own: TrackClock, _ ends: String
-  ) throws(Refusal) -> (TrackInstant, Int, Bool) {
+  ) throws(Refusal) -> (Instant, Int, Bool) {
     switch clip.start {
     case .row(let row):
       guard let moment = own.instant(row), row < own.rows else {
@@ -267,14 +266,14 @@ struct ClipPlacer {
       }
       return (moment, row, true)
     case .time(let time):
-      let moment = TrackInstant(time)
+      let moment = Instant(time)
       guard let position = own.position(moment) else { break }
       // Times that were rounded to milliseconds are those of their rows.
       func isNear(_ distance: Double, _ interval: Double) -> Bool {
         distance <= rounding.limit(interval: interval) * (1 + 1e-9)
           + (own.isExact(at: moment) ? 0 : moment.value.magnitude * 4 * Double.ulpOfOne)
       }
-      func on(_ row: Int) -> (TrackInstant, Int, Bool) { (own.instant(row) ?? moment, row, true) }
+      func on(_ row: Int) -> (Instant, Int, Bool) { (own.instant(row) ?? moment, row, true) }
       switch position {
       case .before(let early, let interval): if isNear(early, interval) { return on(0) }
       case .inside(let row, let rest, let interval):
@@ -288,7 +287,7 @@ struct ClipPlacer {
     throw Refusal(text: "begins nowhere: \(ends)")
   }
 
-  private static func shown(_ moment: TrackInstant) -> String {
+  private static func shown(_ moment: Instant) -> String {
     let value = (moment.value * 1e6).rounded() / 1e6
     return value == value.rounded() && value.magnitude < 1e15 ? String(Int(value)) : "\(value)"
   }

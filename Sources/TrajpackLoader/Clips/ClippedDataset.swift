@@ -68,8 +68,7 @@ package final class ClippedDataset: Sendable {
   package func isRegular(_ clip: PlacedClip) -> Bool {
     let view = views[clip.shard]
     return view.index.tracks(ofEpisode: clip.episode).allSatisfy { track in
-      if case .regular = view.clocks[view.numbers(ofTrack: track).clock] { return true }
-      return false
+      view.clocks[view.numbers(ofTrack: track).clock].isRegular
     }
   }
 
@@ -117,37 +116,24 @@ package final class ClippedDataset: Sendable {
   ) throws(TrajpackError) -> Clock {
     let view = views[clip.shard]
     var own = view.clocks[view.numbers(ofTrack: track).clock]
-    var moment: TrackInstant?
+    var moment: Instant?
     if atInstants, let rate = clip.rate {
       moment = try clock(clip, reader).instant(clip.anchor + row)
       own = .regular(start: .zero, rate: rate)
-    } else if case .regular(let start, let rate) = own {
-      moment = TrackClock(start: start, rate: rate, rows: row + 1).instant(row)
+    } else {
+      moment = own.instant(ofRow: row)
     }
-    guard case .regular(_, let rate) = own else { return own }
+    guard let rate = own.rate else { return own }
     if fromZero, let start = try clock(clip, reader).instant(clip.anchor) {
       moment = moment.map { $0 - start }
     }
-    guard case .exact(let n, let d) = moment, let start = Rational(wide: n, d) else {
+    guard let start = Rational(moment) else {
       throw TrajpackError(
         .usage,
         "clip '\(self.clip(clip).id)' begins at a time that is no fraction of 64 bits; round its start"
       )
     }
     return .regular(start: start, rate: rate)
-  }
-}
-
-extension Rational {
-  /// A fraction of wide numbers; `nil` where it does not fit 64 bits in lowest terms.
-  init?(wide n: Int128, _ d: Int128) {
-    var (a, b) = (n.magnitude, d.magnitude)
-    while b != 0 { (a, b) = (b, a % b) }
-    let g = Int128(max(a, 1))
-    guard let numerator = Int64(exactly: n / g), let denominator = Int64(exactly: d / g) else {
-      return nil
-    }
-    self.init(numerator, denominator)
   }
 }
 
@@ -184,11 +170,11 @@ extension OpenDataset {
     let own = try view.trackClock(track, reader: reader)
     let line = TrackClock(start: start, rate: rate, rows: count)
     let rounding = StampRounding(nil)
-    if case .regular(_, let ownRate) = view.clocks[view.numbers(ofTrack: track).clock],
-      ownRate == rate, let first = line.instant(0), let begin = own.instant(0)
+    if view.clocks[view.numbers(ofTrack: track).clock].rate == rate,
+      let first = line.instant(0), let begin = own.instant(0)
     {
       // Rows of one rate lie apart by as much everywhere.
-      let (whole, rest) = ((first - begin) * TrackInstant(rate)).split
+      let (whole, rest) = ((first - begin) * Instant(rate)).split
       if rest == 0, whole.magnitude < 1 << 48 {
         return (0..<count).map { row in
           let at = row + whole

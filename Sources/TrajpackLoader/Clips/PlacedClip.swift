@@ -27,9 +27,9 @@ package struct PlacedClip: Sendable {
   /// Rows of that clock, or of the track.
   var clockRows: Int
   /// The instants of the clip's first row, and of the window's first and last one.
-  var start: TrackInstant = .real(.nan)
-  var low: TrackInstant = .real(.nan)
-  var high: TrackInstant = .real(.nan)
+  var start: Instant = .real(.nan)
+  var low: Instant = .real(.nan)
+  var high: Instant = .real(.nan)
   /// The span of a split that it lies in; `nil` where the whole episode is selected.
   var span: Int?
 }
@@ -49,7 +49,7 @@ struct PlacedClips: Sendable {
 extension TrackClock {
   /// The row nearest to a moment, of two equally near ones the earlier; `nil` where that is farther away than
   /// half an interval, before the first row or after the last one.
-  func nearest(to moment: TrackInstant, _ rounding: StampRounding) -> Int? {
+  func nearest(to moment: Instant, _ rounding: StampRounding) -> Int? {
     guard let position = position(moment) else { return nil }
     let spare = isExact(at: moment) ? 0 : moment.value.magnitude * 4 * Double.ulpOfOne
     func isNear(_ distance: Double, _ interval: Double) -> Bool {

@@ -136,7 +136,7 @@ extension Planner {
     }
     if numbers.clock == window.reference.clock { return 0 }
     guard case .regular(let b, rate) = window.shard.clocks[numbers.clock] else { return nil }
-    let (whole, rest) = ((TrackInstant(a) - TrackInstant(b)) * TrackInstant(rate)).split
+    let (whole, rest) = ((Instant(a) - Instant(b)) * Instant(rate)).split
     return rest == 0 && whole.magnitude < 1 << 48 ? whole : nil
   }
 
@@ -159,7 +159,7 @@ extension Planner {
   /// A row within the tolerance of the moment is the one at it: where the place `snaps`, for all channels;
   /// else for those that take whole rows, while others are interpolated exactly.
   private func set(
-    _ t: Int, moment: TrackInstant?, _ own: TrackClock, _ hold: RowHold?, _ reference: TrackClock,
+    _ t: Int, moment: Instant?, _ own: TrackClock, _ hold: RowHold?, _ reference: TrackClock,
     isEarly: Bool, clamps: Bool, snaps: Bool
   ) {
     rests[t] = 0
@@ -213,7 +213,7 @@ extension Planner {
   }
 
   /// Whether a moment lies in the episode, as the reference counts it, and before the stream's next track.
-  private func isInside(_ moment: TrackInstant, _ reference: TrackClock) -> Bool {
+  private func isInside(_ moment: Instant, _ reference: TrackClock) -> Bool {
     if let holdEnd, !(moment < holdEnd) { return false }
     switch reference.position(moment) {
     case .inside: return true
@@ -256,22 +256,22 @@ extension Planner {
 
 extension TrackClock {
   /// Whether distances of its rows from a moment are exact.
-  func isExact(at moment: TrackInstant) -> Bool {
+  func isExact(at moment: Instant) -> Bool {
     if case .real = self { return false }
     if case .real = moment { return false }
     return true
   }
 
   /// A distance in time, or the whole number of rows of a regular clock that it is within the tolerance.
-  func snapped(_ seconds: Rational, _ rounding: StampRounding) -> TrackInstant {
-    guard case .regular(_, let rate, let period, _) = self else { return TrackInstant(seconds) }
+  func snapped(_ seconds: Rational, _ rounding: StampRounding) -> Instant {
+    guard case .regular(_, let rate, let period, _) = self else { return Instant(seconds) }
     let interval = period.value
-    let steps = (TrackInstant(seconds) * rate).value
+    let steps = (Instant(seconds) * rate).value
     let whole = steps.rounded()
     guard
       (steps - whole).magnitude * interval <= rounding.limit(interval: interval) * (1 + 1e-9),
       let rows = Int(exactly: whole), rows.magnitude < 1 << 48
-    else { return TrackInstant(seconds) }
+    else { return Instant(seconds) }
     return .exact(Int128(rows), 1) * period
   }
 }

@@ -28,10 +28,10 @@ final class Planner {
   /// Whether rows of a clip are found, none of which is farther away than half an interval.
   var isNearest = false
   /// Where the stream's next track begins, up to which a row may be held.
-  var holdEnd: TrackInstant?
+  var holdEnd: Instant?
   private var slotEntities: [Int] = []
   /// The span of a split that the window lies in.
-  var span: SplitSelection.Span?
+  var span: SplitScheme.Span?
   /// Clocks of explicit times that were cut to such spans.
   var cutClocks: [CutClock] = []
 

@@ -67,9 +67,9 @@ struct NativeRows {
 
   /// The most rows of some tracks in a window on a reference track.
   private func rows(_ tracks: [TrackClock], _ reference: TrackClock) -> Int {
-    var span: TrackInstant?
+    var span: Instant?
     if let rate {
-      span = .exact(Int128(length) * Int128(rate.denominator), Int128(rate.numerator))
+      span = .exact(Int128(length), 1) * Instant(periodOf: rate)
     } else if case .regular(_, _, let period, _) = reference {
       span = .exact(Int128(length), 1) * period
     }
@@ -95,7 +95,7 @@ struct NativeRows {
   }
 
   /// The most rows in a span that begins at a row of one of the tracks: no other span has more.
-  private func inSpan(_ tracks: [TrackClock], _ span: TrackInstant) -> Int {
+  private func inSpan(_ tracks: [TrackClock], _ span: Instant) -> Int {
     var most = 0
     for track in tracks {
       for row in 0..<track.rows {

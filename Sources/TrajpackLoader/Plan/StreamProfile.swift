@@ -59,7 +59,7 @@ struct StreamProfile {
         "'duration' needs one rate, but stream '\(reference)' has explicit times or several; give "
           + "'rate', or 'length' in rows")
     }
-    let rows = (TrackInstant(duration) * TrackInstant(rate)).value.rounded()
+    let rows = (Instant(duration) * Instant(rate)).value.rounded()
     guard rows >= 1, rows <= Double(LoaderOptions.limit) else {
       throw TrajpackError(
         .usage, "'duration' \(duration) at \(rate) rows a second is no number of rows")

@@ -5,16 +5,19 @@ import TrajpackStore
 /// The times of a track's rows.
 enum TrackClock: Sendable {
   /// Row `i` lies at `start + i / rate`.
-  case regular(start: TrackInstant, rate: TrackInstant, period: TrackInstant, rows: Int)
+  case regular(start: Instant, rate: Instant, period: Instant, rows: Int)
   /// Row `i` lies at `times[i] · tick`; in order.
-  case ticks([Int64], tick: TrackInstant)
+  case ticks([Int64], tick: Instant)
   /// Row `i` lies at `times[i]`; in order.
   case real([Double])
 
-  init(start: Rational, rate: Rational, rows: Int) {
+  init(start: Instant, rate: Rational, rows: Int) {
     self = .regular(
-      start: TrackInstant(start), rate: TrackInstant(rate),
-      period: .exact(Int128(rate.denominator), Int128(rate.numerator)), rows: rows)
+      start: start, rate: Instant(rate), period: Instant(periodOf: rate), rows: rows)
+  }
+
+  init(start: Rational, rate: Rational, rows: Int) {
+    self.init(start: Instant(start), rate: rate, rows: rows)
   }
 
   var rows: Int {
@@ -26,7 +29,7 @@ enum TrackClock: Sendable {
   }
 
   /// The moment of a row; rows outside lie on the continuation of a regular clock, and `nil` of another.
-  func instant(_ row: Int) -> TrackInstant? {
+  func instant(_ row: Int) -> Instant? {
     switch self {
     case .regular(let start, _, let period, _): return start + .exact(Int128(row), 1) * period
     case .ticks(let times, let tick):
@@ -46,7 +49,7 @@ enum TrackClock: Sendable {
   }
 
   /// Where a moment lies; `nil` where there are no rows.
-  func position(_ moment: TrackInstant) -> Position? {
+  func position(_ moment: Instant) -> Position? {
     switch self {
     case .regular(let start, let rate, let period, let rows):
       guard rows > 0 else { return nil }
@@ -63,7 +66,7 @@ enum TrackClock: Sendable {
   }
 
   /// The first row at or after a moment; `rows` where there is none.
-  func first(notBefore moment: TrackInstant) -> Int {
+  func first(notBefore moment: Instant) -> Int {
     switch self {
     case .regular(let start, let rate, _, let rows):
       let (row, rest) = ((moment - start) * rate).split
@@ -92,20 +95,18 @@ enum TrackClock: Sendable {
     if case .regular(_, _, let period, let rows) = self {
       span = .exact(Int128(rows - 1), 1) * period
     }
-    let whole = (span * TrackInstant(rate)).split.whole
+    let whole = (span * Instant(rate)).split.whole
     guard (0..<Self.maximumGrid).contains(whole) else {
       throw TrajpackError(
         .usage,
         "its rows span \(span.value), so that a grid of 'rate' \(rate) would have more than 2^48 rows; make "
           + "'rate' lower")
     }
-    return .regular(
-      start: first, rate: TrackInstant(rate),
-      period: .exact(Int128(rate.denominator), Int128(rate.numerator)), rows: whole + 1)
+    return TrackClock(start: first, rate: rate, rows: whole + 1)
   }
 
   /// The first row at or after a moment, or within the tolerance before it.
-  func first(near moment: TrackInstant, _ rounding: StampRounding) -> Int {
+  func first(near moment: Instant, _ rounding: StampRounding) -> Int {
     let row = first(notBefore: moment)
     guard row > 0, let before = instant(row - 1) else { return row }
     let interval: Double
@@ -122,7 +123,7 @@ enum TrackClock: Sendable {
     return (moment - before).value <= limit ? first(notBefore: before) : row
   }
 
-  private func search(_ count: Int, _ moment: TrackInstant, _ time: (Int) -> TrackInstant)
+  private func search(_ count: Int, _ moment: Instant, _ time: (Int) -> Instant)
     -> Position?
   {
     guard count > 0 else { return nil }
@@ -149,7 +150,7 @@ extension TrackClock {
   ///
   /// - Throws: A data error where a time is missing or times go back.
   init(
-    _ shard: Shard, track number: Int, clock: Clock, reader: BlockReader
+    _ shard: Shard, track number: Int, reader: BlockReader
   ) throws(TrajpackError) {
     let track = TrackReader(shard, track: number, reader: reader)
     func refuse(_ what: String) -> TrajpackError {
@@ -158,29 +159,16 @@ extension TrackClock {
         "stream '\(track.stream.name)', episode "
           + "'\(shard.index.episode(track.track.episode).id)': \(what)")
     }
-    if case .regular(let start, let rate) = clock {
-      self.init(start: start, rate: rate, rows: track.count)
-      return
-    }
-    guard let channel = track.stream.channel(named: "time") else {
-      throw refuse("has explicit times but no channel 'time'")
-    }
-    let values = try track.read(channel: channel, rows: 0..<track.count)
-    if case .ticks(let tick) = clock {
-      var times: [Int64] = []
-      times.reserveCapacity(track.count)
-      for row in 0..<track.count {
-        guard case .int(let time) = values.value(row, 0) else {
-          throw refuse("row \(row) has no time, so other clocks cannot be aligned to it")
-        }
-        times.append(time)
+    if case .ticks(let tick) = track.track.clock {
+      let times = try track.ticks { row in
+        refuse("row \(row) has no time, so other clocks cannot be aligned to it")
       }
       guard zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
         throw refuse("its times go back, so other clocks cannot be aligned to it")
       }
-      self = .ticks(times, tick: TrackInstant(tick))
+      self = .ticks(times, tick: Instant(tick))
     } else {
-      let times = values.doubles()
+      let times = try track.storedTimes(0..<track.count).doubles()
       guard times.allSatisfy(\.isFinite), zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 })
       else {
         throw refuse("its times are missing or go back, so other clocks cannot be aligned to it")

@@ -15,7 +15,7 @@ struct WindowSource: Sendable {
     /// The clip that it is.
     var clip: PlacedClip?
     /// The span of the split that it lies in; `nil` where nothing is cut off.
-    var span: SplitSelection.Span?
+    var span: SplitScheme.Span?
   }
 
   let shards: [LoadedShard]
@@ -133,9 +133,8 @@ struct WindowSource: Sendable {
         return
       }
       if numbers.count != last.rows || !countsRows {
-        let clock = shard.clocks[numbers.clock]
-        let rows = try rule.rows(of: numbers.count, clock, shard, track: track)
-        last = (numbers.count, rule.windows(rows: rows, clock))
+        let rows = try rule.rows(of: numbers.count, shard, track: track)
+        last = (numbers.count, rule.windows(rows: rows, shard.clocks[numbers.clock]))
       }
       try add(track, last.windows)
     }
@@ -172,7 +171,7 @@ struct WindowSource: Sendable {
     /// The clip that the only one of them is.
     var clip: PlacedClip?
     /// The span of the split that they lie in.
-    var span: SplitSelection.Span?
+    var span: SplitScheme.Span?
   }
 
   /// Calls `body` with windows `range`, counted before some are chosen, a timeline at a time.
@@ -207,8 +206,7 @@ struct WindowSource: Sendable {
   /// Rows of a timeline, which the starts of its windows count.
   func rows(of part: Part) throws(TrajpackError) -> Int {
     let numbers = part.shard.numbers(ofTrack: part.track)
-    return try rule.rows(
-      of: numbers.count, part.shard.clocks[numbers.clock], part.shard, track: part.track)
+    return try rule.rows(of: numbers.count, part.shard, track: part.track)
   }
 
   private func timeline(of number: UInt64) -> Int {
@@ -262,7 +260,7 @@ struct WindowSource: Sendable {
     return rule.anchor(number, shard.clocks[shard.numbers(ofTrack: track).clock])
   }
 
-  private func span(_ timeline: Int) -> SplitSelection.Span? {
+  private func span(_ timeline: Int) -> SplitScheme.Span? {
     guard lines.columns == 4, lines[timeline, 2] >= 0 else { return nil }
     return split?.spans[lines[timeline, 2]]
   }
@@ -286,15 +284,10 @@ struct WindowRule: Sendable {
 
   /// Rows of a timeline: of the track, or of the grid over its time.
   func rows(
-    of count: Int, _ clock: Clock, _ shard: LoadedShard, track: Int
+    of count: Int, _ shard: LoadedShard, track: Int
   ) throws(TrajpackError) -> Int {
     guard let rate, count > 0 else { return count }
-    let times: TrackClock
-    if case .regular(let start, let own) = clock {
-      times = TrackClock(start: start, rate: own, rows: count)
-    } else {
-      times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
-    }
+    let times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
     return try within(shard.place(ofTrack: track), at: shard.errorPlace(ofTrack: track)) {
       () throws(TrajpackError) in
       try times.grid(rate)?.rows ?? 0
@@ -303,14 +296,7 @@ struct WindowRule: Sendable {
 
   func reach(_ clock: Clock) -> ClosedRange<Int> {
     guard let seconds else { return reach }
-    let own: Double
-    if let rate {
-      own = rate.value
-    } else if case .regular(_, let rate) = clock {
-      own = rate.value
-    } else {
-      return reach
-    }
+    guard let own = (rate ?? clock.rate)?.value else { return reach }
     // What is within the tolerance of a row is that row. Beyond 2^40 rows, no window reaches.
     let spare = StampRounding(tolerance).limit(interval: 1 / own) * own + 1e-9
     let most = 1 << 40

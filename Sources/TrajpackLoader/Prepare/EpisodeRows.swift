@@ -51,28 +51,13 @@ package final class EpisodeRows {
       return .regular(
         try RegularClock(start: start, rate: rate), first: 0, count: reader.count)
     case .ticks(let unit):
-      let values = try times(reader)
-      var ticks: [Int64] = []
-      ticks.reserveCapacity(reader.count)
-      for row in 0..<reader.count {
-        guard case .int(let tick) = values.value(row, 0) else { throw missingTime(reader, row) }
-        ticks.append(tick)
-      }
+      let ticks = try reader.ticks { missingTime(reader, $0) }
       return .ticks(ticks, unit: unit, first: 0, origin: ticks.first ?? 0)
     case .float64:
-      let x = try times(reader).doubles()
+      let x = try reader.storedTimes(0..<reader.count).doubles()
       if let row = x.firstIndex(where: { !$0.isFinite }) { throw missingTime(reader, row) }
       return .floats(x, first: 0, origin: x.first ?? 0)
     }
-  }
-
-  private func times(_ reader: TrackReader) throws(TrajpackError) -> ChannelValues {
-    guard let time = reader.stream.channel(named: "time") else {
-      throw TrajpackError(
-        .data, file: shard.name,
-        "stream '\(reader.stream.name)' has explicit times but no channel 'time'")
-    }
-    return try reader.read(channel: time, rows: 0..<reader.count)
   }
 
   private func missingTime(_ reader: TrackReader, _ row: Int) -> TrajpackError {

@@ -14,7 +14,7 @@ extension Planner {
 
   /// The window that starts at a row of a timeline.
   func context(
-    number: Int, _ shard: LoadedShard, _ track: Int, anchor: Int, span: SplitSelection.Span?,
+    number: Int, _ shard: LoadedShard, _ track: Int, anchor: Int, span: SplitScheme.Span?,
     clip: PlacedClip? = nil
   ) throws(TrajpackError) -> WindowContext {
     self.span = span
@@ -27,7 +27,7 @@ extension Planner {
     guard let span else { return context }
     context.reference = try numbers(shard, track)
     if let grid {
-      let rows = grid.rows(from: span.seenFrom, to: span.to)
+      let rows = grid.rows(in: span.seen)
       context.clock = grid.cut(rows)
       context.cut = rows.lowerBound
     } else {
@@ -43,7 +43,7 @@ extension Planner {
   ) throws(TrajpackError) -> ShardIndex.TrackRecord {
     var numbers = shard.numbers(ofTrack: track)
     guard let span else { return numbers }
-    let rows = try wholeClock(shard, track, numbers).rows(from: span.seenFrom, to: span.to)
+    let rows = try wholeClock(shard, track, numbers).rows(in: span.seen)
     numbers.first += rows.lowerBound
     numbers.count = rows.count
     return numbers
@@ -55,7 +55,7 @@ extension Planner {
   ) throws(TrajpackError) -> TrackClock {
     guard let span else { return try wholeClock(shard, track, numbers) }
     let whole = try wholeClock(shard, track, shard.numbers(ofTrack: track))
-    let rows = whole.rows(from: span.seenFrom, to: span.to)
+    let rows = whole.rows(in: span.seen)
     guard whole.isExplicit, rows != 0..<whole.rows else { return whole.cut(rows) }
     if let known = cutClocks.first(where: {
       $0.shard == shard.number && $0.track == track && $0.rows == rows

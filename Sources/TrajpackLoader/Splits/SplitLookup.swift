@@ -70,7 +70,7 @@ struct SplitLookup: Sendable {
 
   /// The code of the split of a window that starts at a moment; -1 for none.
   func code(
-    dataset: Int, episode: Int, own: String?, at moment: TrackInstant?
+    dataset: Int, episode: Int, own: String?, at moment: Instant?
   ) -> Int {
     guard let scheme = schemes[dataset] else { return own.flatMap { codes[$0] } ?? -1 }
     switch scheme[episode] {
@@ -78,9 +78,7 @@ struct SplitLookup: Sendable {
     case .whole(let code): return code
     case .spans(let spans):
       guard let moment else { return -1 }
-      return spans.first { span in
-        span.from.map { !(moment < $0) } ?? true && span.to.map { moment < $0 } ?? true
-      }?.split ?? -1
+      return spans.first { $0.range.contains(moment) }?.split ?? -1
     }
   }
 }

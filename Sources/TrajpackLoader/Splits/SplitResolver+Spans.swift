@@ -18,7 +18,7 @@ extension SplitResolver {
     }
 
     /// The time of a row; `nil` behind the last.
-    func instant(_ row: Int) -> TrackInstant? {
+    func instant(_ row: Int) -> Instant? {
       var rest = row
       for clock in clocks {
         if rest < clock.rows { return clock.instant(rest) }
@@ -28,7 +28,7 @@ extension SplitResolver {
     }
 
     /// The first row at or after an instant.
-    func first(notBefore instant: TrackInstant) -> Int {
+    func first(notBefore instant: Instant) -> Int {
       var before = 0
       for clock in clocks {
         let row = clock.first(notBefore: instant)
@@ -38,10 +38,8 @@ extension SplitResolver {
       return before
     }
 
-    /// Rows whose times lie in [`from`, `to`).
-    func count(from: TrackInstant?, to: TrackInstant?) -> Int {
-      clocks.reduce(0) { $0 + $1.rows(from: from, to: to).count }
-    }
+    /// Rows whose times lie in a range.
+    func count(in range: TimeRange) -> Int { clocks.reduce(0) { $0 + $1.rows(in: range).count } }
   }
 
   /// The stream whose rows are counted.
@@ -134,7 +132,7 @@ extension SplitResolver {
       for (split, (name, selectors)) in rule.splits.enumerated() {
         for case .range(let first, let last) in selectors {
           func place(_ bound: SplitRule.Bound?, _ otherwise: Int) throws(TrajpackError) -> (
-            row: Int, instant: TrackInstant?
+            row: Int, instant: Instant?
           ) {
             guard let bound else { return (otherwise, nil) }
             return try self.place(bound, line, episode, unit, stream)
@@ -185,7 +183,7 @@ extension SplitResolver {
   /// The row of a place, from 0 to all, and its instant; `nil` behind the last row.
   private func place(
     _ bound: SplitRule.Bound, _ line: Line, _ episode: Episode, _ unit: String, _ stream: String
-  ) throws(TrajpackError) -> (row: Int, instant: TrackInstant?) {
+  ) throws(TrajpackError) -> (row: Int, instant: Instant?) {
     func needRows() throws(TrajpackError) {
       guard line.rows > 0 else {
         throw TrajpackError(
@@ -202,7 +200,7 @@ extension SplitResolver {
     case .share(let share, let fromEnd):
       try needRows()
       // Rounded down, as int(n * 0.7) is, but exactly.
-      let part = (TrackInstant(share) * .exact(Int128(line.rows), 1)).split.whole
+      let part = (Instant(share) * .exact(Int128(line.rows), 1)).split.whole
       let row = min(max(fromEnd ? line.rows - part : part, 0), line.rows)
       return (row, line.instant(row))
     case .time(let amount, let given):
@@ -213,9 +211,9 @@ extension SplitResolver {
 
   /// The first instant that may be seen before a span.
   private func seen(
-    _ from: TrackInstant?, before context: SplitRule.Context, _ line: Line, _ unit: String,
+    _ from: Instant?, before context: SplitRule.Context, _ line: Line, _ unit: String,
     _ stream: String
-  ) throws(TrajpackError) -> TrackInstant? {
+  ) throws(TrajpackError) -> Instant? {
     guard let from else { return nil }
     switch context {
     case .rows(0): return from

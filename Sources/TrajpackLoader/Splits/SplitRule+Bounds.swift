@@ -98,8 +98,8 @@ extension SplitRule {
   /// - Throws: A usage error where neither can be had from the other.
   static func convert(
     _ amount: Rational, _ unit: String, to own: String, stream: String
-  ) throws(TrajpackError) -> TrackInstant {
-    if unit == own { return TrackInstant(amount) }
+  ) throws(TrajpackError) -> Instant {
+    if unit == own { return Instant(amount) }
     guard let from = seconds(unit), let to = seconds(own),
       let inverse = Rational(to.denominator, to.numerator)
     else {
@@ -108,7 +108,7 @@ extension SplitRule {
         "stream '\(stream)' counts time in '\(own)', which cannot be had from '\(unit)'; give times in '\(own)', or "
           + "rows")
     }
-    return TrackInstant(amount) * TrackInstant(from) * TrackInstant(inverse)
+    return Instant(amount) * Instant(from) * Instant(inverse)
   }
 }
 

@@ -9,11 +9,16 @@ package struct SplitScheme: Sendable {
     /// The split, or the fold.
     var split: Int
     /// The first instant; `nil` for the beginning of the episode.
-    var from: TrackInstant?
+    var from: Instant?
     /// The first instant behind it; `nil` where it lasts to the end.
-    var to: TrackInstant?
+    var to: Instant?
     /// The first instant that windows may see before ``from``; `nil` for the beginning of the episode.
-    var seenFrom: TrackInstant?
+    var seenFrom: Instant?
+
+    /// When its rows are.
+    var range: TimeRange { TimeRange(from: from, to: to) }
+    /// When the rows are that windows may see.
+    var seen: TimeRange { TimeRange(from: seenFrom, to: to) }
   }
 
   /// What belongs to a split of an episode.
@@ -153,7 +158,7 @@ extension SplitScheme {
   }
 
   /// An instant: a fraction as text where it is exact, a number where the clock is of doubles, or null.
-  private static func json(_ instant: TrackInstant?) -> JSONValue {
+  private static func json(_ instant: Instant?) -> JSONValue {
     switch instant {
     case nil: .null
     case .exact(let n, let d): .string(d == 1 ? "\(n)" : "\(n)/\(d)")
@@ -163,7 +168,7 @@ extension SplitScheme {
 
   private static func instant(
     _ value: JSONValue, _ reader: JSONReader
-  ) throws(TrajpackError) -> TrackInstant? {
+  ) throws(TrajpackError) -> Instant? {
     switch value {
     case .null: return nil
     case .int(let n): return .real(Double(n))

@@ -8,7 +8,7 @@ extension SplitSelection {
     package var shard: Int
     /// The episode, by its number in the shard.
     package var episode: Int
-    fileprivate var span: Span?
+    fileprivate var span: TimeRange?
 
     /// Whether it is not the whole episode.
     package var isCut: Bool { span != nil }
@@ -32,7 +32,7 @@ extension SplitSelection {
       let shard = dataset.shards[shard]
       guard let span else { return 0..<shard.index.numbers(ofTrack: track).count }
       let clock = try ShardView(shard).trackClock(track, reader: reader)
-      return clock.rows(from: span.from, to: span.to)
+      return clock.rows(in: span)
     }
   }
 
@@ -42,24 +42,7 @@ extension SplitSelection {
     case .nothing: []
     case .whole: [Stretch(shard: shard, episode: number, span: nil)]
     case .spans(let range):
-      spans[range].map { Stretch(shard: shard, episode: number, span: $0) }
+      spans[range].map { Stretch(shard: shard, episode: number, span: $0.range) }
     }
-  }
-}
-
-extension Clock {
-  /// The clock of row `row` on of a track that has this one.
-  ///
-  /// - Parameter origin: The time that is to be 0 of a regular clock; `nil` to leave times as they are.
-  /// - Throws: A usage error where the new start is no fraction of 64 bits.
-  package func from(row: Int, since origin: Rational? = nil) throws(TrajpackError) -> Clock {
-    guard case .regular(let start, let rate) = self, row > 0 || origin != nil else { return self }
-    var moment = TrackClock(start: start, rate: rate, rows: row + 1).instant(row)
-    if let origin { moment = moment.map { $0 - TrackInstant(origin) } }
-    guard case .exact(let n, let d) = moment, let begin = Rational(wide: n, d) else {
-      throw TrajpackError(
-        .usage, "row \(row) of a track is at a time that is no fraction of 64 bits")
-    }
-    return .regular(start: begin, rate: rate)
   }
 }

@@ -13,19 +13,11 @@ import TrajpackStore
 ///       }
 ///     }
 package struct SplitSelection: Sendable {
-  /// A stretch of an episode that is selected: windows have their targets in [``from``, ``to``) and see nothing before
-  /// ``seenFrom``. `nil` is the beginning, or the end.
-  struct Span: Sendable {
-    var from: TrackInstant?
-    var to: TrackInstant?
-    var seenFrom: TrackInstant?
-  }
-
   /// What is selected of an episode.
   enum Part: Sendable {
     case nothing
     case whole
-    /// Those of ``spans``, in the order of time.
+    /// Those of ``spans``, in the order of time: windows have their targets in them.
     case spans(Range<Int>)
   }
 
@@ -35,8 +27,8 @@ package struct SplitSelection: Sendable {
   package let digest: String
   /// What decides the selection, as text: the scheme's digest, the splits and the fold.
   package let identity: String
-  /// The spans of all episodes, one after the other.
-  let spans: [Span]
+  /// The spans of all episodes, one after the other; one that goes on in another split has the number of its first.
+  let spans: [SplitScheme.Span]
   /// Of each shard and episode: -1 for nothing, -2 for all of it, else the first of its spans.
   private let states: [[Int32]]
   /// Of each episode with spans, by the first of them: how many.
@@ -73,7 +65,7 @@ package struct SplitSelection: Sendable {
           + Suggestion.text(for: split, among: scheme.splits))
     }
     let wanted = try Self.numbers(scheme, found.name, splits, fold)
-    var chosen: [String: [Span]?] = [:]
+    var chosen: [String: [SplitScheme.Span]?] = [:]
     chosen.reserveCapacity(scheme.episodes.count)
     for (id, assignment) in scheme.episodes {
       switch assignment {
@@ -83,7 +75,7 @@ package struct SplitSelection: Sendable {
         if !own.isEmpty { chosen[id] = .some(own) }
       }
     }
-    var spans: [Span] = []
+    var spans: [SplitScheme.Span] = []
     var counts: [Int32: Int32] = [:]
     self.states = dataset.shards.map { shard in
       (0..<shard.index.episodeCount).map { number in
@@ -137,17 +129,17 @@ package struct SplitSelection: Sendable {
   }
 
   /// Spans in the order of time; one that begins where another ends goes on with it.
-  private static func joined(_ spans: [SplitScheme.Span]) -> [Span] {
+  private static func joined(_ spans: [SplitScheme.Span]) -> [SplitScheme.Span] {
     let sorted = spans.sorted { a, b in
       guard let b = b.from else { return false }
       return a.from.map { $0 < b } ?? true
     }
-    var out: [Span] = []
+    var out: [SplitScheme.Span] = []
     for span in sorted {
       if let last = out.last, let end = last.to, let from = span.from, !(end < from) {
         out[out.count - 1].to = span.to
       } else {
-        out.append(Span(from: span.from, to: span.to, seenFrom: span.seenFrom))
+        out.append(span)
       }
     }
     return out
@@ -186,7 +178,7 @@ extension SplitSelection {
     case .whole: return numbers.count > 0 ? [0..<numbers.count] : []
     case .spans(let range):
       let clock = try ShardView(shard).trackClock(track, reader: reader())
-      return spans[range].map { clock.rows(from: $0.from, to: $0.to) }.filter { !$0.isEmpty }
+      return spans[range].map { clock.rows(in: $0.range) }.filter { !$0.isEmpty }
     }
   }
 }

@@ -40,7 +40,7 @@ package struct SplitSummary: Sendable {
         rest = 0
       case .spans(let spans):
         for span in spans {
-          let rows = line.count(from: span.from, to: span.to)
+          let rows = line.count(in: span.range)
           lines[span.split].rows += rows
           rest -= rows
           own.insert(span.split)

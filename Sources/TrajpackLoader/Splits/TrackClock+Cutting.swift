@@ -1,10 +1,10 @@
 import TrajpackFormat
 
 extension TrackClock {
-  /// The rows whose times lie in [`from`, `to`); `nil` is the beginning or the end.
-  func rows(from: TrackInstant?, to: TrackInstant?) -> Range<Int> {
-    let begin = from.map { first(notBefore: $0) } ?? 0
-    return begin..<max(begin, to.map { first(notBefore: $0) } ?? rows)
+  /// The rows whose times lie in a range.
+  func rows(in range: TimeRange) -> Range<Int> {
+    let begin = range.from.map { first(notBefore: $0) } ?? 0
+    return begin..<max(begin, range.to.map { first(notBefore: $0) } ?? rows)
   }
 
   /// The clock of some of the rows, which keep their times.

@@ -7,7 +7,7 @@ extension WindowRule {
   ///
   /// - Returns: The row of the first one's start, and how many there are.
   func starts(
-    in span: SplitSelection.Span, _ shard: LoadedShard, _ track: Int
+    in span: SplitScheme.Span, _ shard: LoadedShard, _ track: Int
   ) throws(TrajpackError) -> (first: Int, count: Int) {
     let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
     var times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
@@ -19,8 +19,8 @@ extension WindowRule {
           try own.grid(rate)
         } ?? own
     }
-    let seen = times.rows(from: span.seenFrom, to: span.to)
-    let targets = times.rows(from: span.from, to: span.to)
+    let seen = times.rows(in: span.seen)
+    let targets = times.rows(in: span.range)
     var (first, end) = (targets.lowerBound, targets.upperBound)
     if edge == .drop {
       let reach = reach(clock)

@@ -126,26 +126,20 @@ struct StatisticsScope {
 private struct RowCut {
   private let rows: StatisticsScope.Rows
   private let shard: Shard
+  private let view: ShardView
   private let reader: BlockReader
-  private let clocks: [Clock]
   private let stream: Int?
 
   init(_ rows: StatisticsScope.Rows, _ shard: Shard) throws(TrajpackError) {
     self.rows = rows
     self.shard = shard
     reader = BlockReader(shard)
-    clocks = shard.index.allClocks
+    view = ShardView(shard)
     stream = shard.schema.streams.firstIndex { $0.name == rows.stream }
   }
 
   /// The time from the first of the rows up to the one after the last; `nil` where the episode has none of them.
-  struct Span {
-    var first: TrackInstant
-    /// `nil`: to the end.
-    var end: TrackInstant?
-  }
-
-  func span(ofEpisode episode: Int) throws(TrajpackError) -> Span? {
+  func span(ofEpisode episode: Int) throws(TrajpackError) -> TimeRange? {
     let tracks = shard.index.tracks(ofEpisode: episode).filter {
       let numbers = shard.index.numbers(ofTrack: $0)
       return numbers.stream == stream && numbers.count > 0
@@ -159,24 +153,13 @@ private struct RowCut {
       counted = tracks.first { length($0) == longest }.map { [$0] } ?? []
     }
     var clocks: [TrackClock] = []
-    for track in counted { clocks.append(try clock(track)) }
+    for track in counted { clocks.append(try view.trackClock(track, reader: reader)) }
     let line = SplitResolver.Line(clocks)
     guard let first = line.instant(rows.first) else { return nil }
-    return Span(first: first, end: rows.end.flatMap { line.instant($0) })
+    return TimeRange(from: first, to: rows.end.flatMap { line.instant($0) })
   }
 
-  func rows(ofTrack track: Int, in span: Span) throws(TrajpackError) -> Range<Int> {
-    let clock = try clock(track)
-    let first = clock.first(notBefore: span.first)
-    return first..<max(first, span.end.map { clock.first(notBefore: $0) } ?? clock.rows)
-  }
-
-  private func clock(_ track: Int) throws(TrajpackError) -> TrackClock {
-    let numbers = shard.index.numbers(ofTrack: track)
-    let clock = clocks[numbers.clock]
-    if case .regular(let start, let rate) = clock {
-      return TrackClock(start: start, rate: rate, rows: numbers.count)
-    }
-    return try TrackClock(shard, track: track, clock: clock, reader: reader)
+  func rows(ofTrack track: Int, in span: TimeRange) throws(TrajpackError) -> Range<Int> {
+    try view.trackClock(track, reader: reader).rows(in: span)
   }
 }

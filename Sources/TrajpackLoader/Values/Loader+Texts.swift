@@ -73,7 +73,7 @@ final class TextReader {
     let window = try planner.context(
       number: 0, shard, location.track, anchor: location.anchor, span: location.span)
     guard let moment = try planner.reference(window).instant(window.anchor) else { return nil }
-    var best: (track: Int, row: Int, time: TrackInstant)?
+    var best: (track: Int, row: Int, time: Instant)?
     for track in shard.index.tracks(ofEpisode: reference.episode) {
       guard shard.numbers(ofTrack: track).stream == number else { continue }
       let numbers = try planner.numbers(shard, track)
@@ -96,7 +96,7 @@ final class TextReader {
   }
 
   /// The last row at or before a moment, or within the tolerance after it; `nil` before the first.
-  private func row(_ clock: TrackClock, _ moment: TrackInstant) -> Int? {
+  private func row(_ clock: TrackClock, _ moment: Instant) -> Int? {
     switch clock.position(moment) {
     case nil: return nil
     case .before(let time, let interval):

@@ -80,7 +80,7 @@ extension LoaderValues {
         shard.numbers(ofTrack: $0).stream == stream
       }
       guard let first,
-        case .regular(_, let rate) = shard.clocks[shard.numbers(ofTrack: first).clock]
+        let rate = shard.clocks[shard.numbers(ofTrack: first).clock].rate
       else { return nil }
       return rate.value
     }

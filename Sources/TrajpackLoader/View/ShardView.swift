@@ -38,8 +38,7 @@ final class ShardView: Sendable {
     var tallies = schema.streams.map { _ in StreamSummary() }
     for track in prepared.tracks {
       tallies[track.stream].add(track) { number in
-        guard case .regular(_, let rate) = clocks[number] else { return nil }
-        return (Int(rate.numerator), Int(rate.denominator))
+        clocks[number].rate.map { (Int($0.numerator), Int($0.denominator)) }
       }
     }
     return tallies
@@ -76,6 +75,6 @@ final class ShardView: Sendable {
     if let prepared, prepared.isPrepared(numbers.stream) {
       return try TrackViewer(self, prepared).clock(track)
     }
-    return try TrackClock(shard, track: track, clock: clock, reader: reader())
+    return try TrackClock(shard, track: track, reader: reader())
   }
 }

@@ -49,7 +49,7 @@ final class TrackViewer {
     switch clock {
     case .regular(let clock, let first, let count):
       return TrackClock(start: try clock.time(ofRow: first), rate: clock.rate, rows: count)
-    case .ticks(let ticks, let unit, _, _): return .ticks(ticks, tick: TrackInstant(unit))
+    case .ticks(let ticks, let unit, _, _): return .ticks(ticks, tick: Instant(unit))
     case .floats(let times, _, _): return .real(times)
     }
   }

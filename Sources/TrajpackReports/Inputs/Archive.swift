@@ -100,7 +100,7 @@ struct ReferenceFrames: Equatable {
   ) throws(TrajpackError) {
     (count, clock, stream) = (track.count, track.track.clock, track.stream.name)
     times = []
-    if case .regular = clock { return }
+    if clock.isRegular { return }
     times = try TrackRows.times(data, track: number, count: count)
   }
 
@@ -114,8 +114,5 @@ struct ReferenceFrames: Equatable {
   }
 
   /// Rows a second; nil for explicit times.
-  var rate: Double? {
-    if case .regular(_, let rate) = clock { return rate.value }
-    return nil
-  }
+  var rate: Double? { clock.rate?.value }
 }

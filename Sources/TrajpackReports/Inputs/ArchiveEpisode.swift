@@ -133,10 +133,7 @@ final class ArchiveEpisode {
 
   /// Whether the rows of a track lie among those of another, by regular clocks of one rate.
   private static func covers(_ all: TrackReader, _ part: TrackReader) -> Bool {
-    guard case .regular(let start, let rate) = all.track.clock,
-      case .regular(let own, let ownRate) = part.track.clock, rate == ownRate
-    else { return false }
-    let first = (own.value - start.value) * rate.value
+    guard let first = all.track.clock.place(ofStart: part.track.clock) else { return false }
     return abs(first - first.rounded()) < 1e-6 && first > -0.5
       && first + Double(part.count) < Double(all.count) + 0.5
   }

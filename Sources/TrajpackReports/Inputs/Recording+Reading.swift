@@ -91,13 +91,10 @@ extension ArchiveEpisode {
           + "'\(frames.stream)': \(why); evaluate channels of one clock together, or name the "
           + "stream that counts with --reference")
     }
-    if case .regular(let start, let rate) = frames.clock,
-      case .regular(let own, let ownRate) = track.track.clock
-    {
-      guard rate == ownRate else {
-        throw refuse("\(ownRate) rows a \(track.stream.timeUnit), not \(rate)")
+    if let rate = frames.clock.rate, let own = track.track.clock.rate {
+      guard let offset = frames.clock.place(ofStart: track.track.clock) else {
+        throw refuse("\(own) rows a \(track.stream.timeUnit), not \(rate)")
       }
-      let offset = (own.value - start.value) * rate.value
       guard abs(offset - offset.rounded()) < 1e-6, abs(offset) < 1e15 else {
         throw refuse("they lie between them")
       }

@@ -73,7 +73,7 @@ public struct EpisodeFilm {
     let all: Int
     if let video = videos.first {
       all = video.frames
-      if case .regular(_, let clock) = video.clock { rate = clock.value } else { rate = 30 }
+      rate = video.clock.rate?.value ?? 30
     } else {
       all = min(sketch.rows, Self.mostMoments)
       rate = 30
@@ -181,7 +181,7 @@ public struct EpisodeFilm {
   }
 
   private func time(_ moment: Int) -> Double {
-    if let video = panels.first?.video, let time = Scene.time(video.clock, moment) { return time }
+    if let video = panels.first?.video, let time = video.clock.time(ofRow: moment) { return time }
     return board.from + (board.to - board.from) * Double(moment) / Double(max(count, 1))
   }
 
@@ -257,10 +257,9 @@ struct FilmPanel {
   /// The frame of a moment: the nearest in time, or the same number where times are explicit; the last one of a video that has
   /// ended.
   func frame(_ moment: Int, at time: Double) -> Int {
-    guard case .regular(let start, let rate) = video.clock else {
+    guard let place = video.clock.place(of: time)?.rounded() else {
       return min(moment, video.frames - 1)
     }
-    let place = ((time - start.value) * rate.value).rounded()
     return place.isFinite ? Int(min(max(place, 0), Double(video.frames - 1))) : 0
   }
 

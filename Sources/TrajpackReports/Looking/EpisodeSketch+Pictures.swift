@@ -40,7 +40,7 @@ extension EpisodeSketch {
           "h": .int(Int64(height)), "src": .string(source),
           "frames": .array(chosen.map { .int(Int64($0)) }),
           "times": .array(
-            chosen.map { .double(Scene.time(video.clock, $0) ?? from) }),
+            chosen.map { .double(video.clock.time(ofRow: $0) ?? from) }),
           "bones": video.isDepth
             ? nil : .array(chosen.map { Self.bones(scene, video, $0, colours) }),
         ]))

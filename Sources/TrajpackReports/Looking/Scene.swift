@@ -161,11 +161,11 @@ struct Scene: Sendable {
   func bones(
     _ video: Video, frame: Int
   ) -> [(entity: Entity?, lines: [(from: SIMD2<Double>, to: SIMD2<Double>)])] {
-    guard let time = Self.time(video.clock, frame),
-      let row = Self.row(cameraClock, at: time, of: cameras.count), let camera = cameras[row]
+    guard let time = video.clock.time(ofRow: frame),
+      let row = cameraClock.row(nearest: time, of: cameras.count), let camera = cameras[row]
     else { return [] }
     return skeletons.compactMap { skeleton in
-      guard let row = Self.row(skeleton.clock, at: time, of: skeleton.rows) else { return nil }
+      guard let row = skeleton.clock.row(nearest: time, of: skeleton.rows) else { return nil }
       func point(_ joint: Int) -> SIMD3<Double> {
         let at = 3 * (row * skeleton.joints + joint)
         return SIMD3(skeleton.points[at], skeleton.points[at + 1], skeleton.points[at + 2])
@@ -173,15 +173,5 @@ struct Scene: Sendable {
       let lines = skeleton.bones.compactMap { camera.bone(point($0[0]), point($0[1])) }
       return lines.isEmpty ? nil : (skeleton.entity, lines)
     }
-  }
-
-  static func time(_ clock: Clock, _ row: Int) -> Double? { clock.time(ofRow: row) }
-
-  /// The row that lies at a time, to half a row; nil where there is none.
-  static func row(_ clock: Clock, at time: Double, of count: Int) -> Int? {
-    guard case .regular(let start, let rate) = clock else { return nil }
-    let place = ((time - start.value) * rate.value).rounded()
-    guard place >= 0, place < Double(count) else { return nil }
-    return Int(place)
   }
 }

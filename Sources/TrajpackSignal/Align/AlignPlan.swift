@@ -69,7 +69,7 @@ public struct AlignPlan: Sendable {
     }
   }
 
-  private init<I: Instant>(
+  private init<I: AxisScalar>(
     _ stream: Axis<I>, _ reference: Axis<I>, _ direction: Direction, _ limit: I?,
     _ same: Bool, _ tick: Double, _ rounding: StampRounding?, _ roundsExact: Bool
   ) {
@@ -142,20 +142,11 @@ public struct AlignPlan: Sendable {
 public func unionOfTimes(
   _ clocks: [Times]
 ) throws(TrajpackError) -> (ticks: [Int64], unit: Rational) {
-  var unit: Int64 = 1
-  for clock in clocks {
-    guard let own = clock.tickDenominator else {
-      throw TrajpackError(.usage, "floating-point times have no exact union: merge them as floats")
-    }
-    let divisor = Int128(greatestCommonDivisor(UInt128(unit.magnitude), UInt128(own.magnitude)))
-    guard let next = Int64(exactly: Int128(unit) / divisor * Int128(own)) else {
-      throw TrajpackError(.usage, "the clocks have no common 64-bit tick")
-    }
-    unit = next
+  guard !clocks.contains(where: { if case .floats = $0 { true } else { false } }) else {
+    throw TrajpackError(.usage, "floating-point times have no exact union: merge them as floats")
   }
-  guard let tick = Rational(1, unit) else {
-    throw TrajpackError(.usage, "the clocks have no common 64-bit tick")
-  }
+  guard let unit = leastCommonMultiple(clocks.map(\.tickDenominator)), let tick = Rational(1, unit)
+  else { throw TrajpackError(.usage, "the clocks have no common 64-bit tick") }
   var all: [Int64] = []
   for (i, clock) in clocks.enumerated() {
     try clock.requireIncreasing("clock \(i)")

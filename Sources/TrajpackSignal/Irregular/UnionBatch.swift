@@ -81,21 +81,14 @@ public struct UnionBatch<S: SignalScalar>: Sendable {
 
   /// Ticks a second that make every time whole; `nil` where a series has floats.
   private static func commonUnit(_ batch: [BatchSeries<S>]) throws(TrajpackError) -> Int64? {
-    var unit: Int128 = 1
-    for series in batch {
-      if case .floats = series.times { return nil }
-      guard let own = series.times.tickDenominator else { unit = .max; break }
-      unit =
-        unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(own.magnitude))) * Int128(own)
-      if unit >= 1 << 62 { break }
-    }
-    guard let narrow = Int64(exactly: unit), narrow < 1 << 62 else {
+    if batch.contains(where: { if case .floats = $0.times { true } else { false } }) { return nil }
+    guard let unit = leastCommonMultiple(batch.map(\.times.tickDenominator)) else {
       throw TrajpackError(
         .usage,
         "the clocks of the batch have no common tick below 2^62 a second: convert them to "
           + "floating-point times")
     }
-    return narrow
+    return unit
   }
 
   private static func merge<T: Comparable>(

@@ -12,14 +12,10 @@ extension PlanClock {
       let union = unique(times)
       return .floats(union, first: 0, origin: union.first ?? 0)
     }
-    var unit: Int128 = 1
-    for clock in clocks {
-      let own = try clock.withTimes { (t) throws(TrajpackError) in t.tickDenominator }
-      guard let own, unit < 1 << 62 else { unit = 1 << 62; break }
-      unit =
-        unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(own.magnitude))) * Int128(own)
+    let denominators = try clocks.map { (clock) throws(TrajpackError) in
+      try clock.withTimes { (t) throws(TrajpackError) in t.tickDenominator }
     }
-    guard let narrow = Int64(exactly: unit), narrow < 1 << 62, let tick = Rational(1, narrow) else {
+    guard let unit = leastCommonMultiple(denominators), let tick = Rational(1, unit) else {
       throw TrajpackError(
         .usage,
         "the clocks to join have no common tick below 2^62 a second: resample one of them to a simpler rate"
@@ -27,7 +23,7 @@ extension PlanClock {
     }
     var ticks: [Int64] = []
     for clock in clocks {
-      ticks += try clock.withTimes { (t) throws(TrajpackError) in try t.exactTicks(narrow) }
+      ticks += try clock.withTimes { (t) throws(TrajpackError) in try t.exactTicks(unit) }
     }
     let union = unique(ticks)
     return .ticks(union, unit: tick, first: 0, origin: union.first ?? 0)

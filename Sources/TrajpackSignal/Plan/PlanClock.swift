@@ -77,42 +77,17 @@ public enum PlanClock: Sendable, Equatable {
 }
 
 extension RegularClock {
-  /// The clock whose row 0 is row `row` of this one.
-  func starting(atRow row: Int) throws(TrajpackError) -> RegularClock {
-    if row == 0 { return self }
-    return try RegularClock(start: try time(ofRow: row), rate: rate)
-  }
-
-  /// The exact time of a row.
-  package func time(ofRow row: Int) throws(TrajpackError) -> Rational {
-    // start + row · d / n over one denominator.
-    let n = Int128(rate.numerator)
-    let (a, o1) = Int128(start.numerator).multipliedReportingOverflow(by: n)
-    let b = Int128(row) * Int128(rate.denominator)
-    let (c, o2) = b.multipliedReportingOverflow(by: Int128(start.denominator))
-    let (top, o3) = a.addingReportingOverflow(c)
-    let bottom = Int128(start.denominator) * n
-    guard !o1, !o2, !o3, let time = Rational(wide: top, bottom) else {
-      throw TrajpackError(
-        .usage, "the time of row \(row) of a clock of \(rate) rows a unit leaves 64 bits")
-    }
-    return time
-  }
-
   /// A tick that makes every time of the clock whole.
-  var tick: Rational {
+  fileprivate var tick: Rational {
     get throws(TrajpackError) {
-      let (a, b) = (start.denominator, rate.numerator)
-      let divisor = Int64(greatestCommonDivisor(UInt128(a.magnitude), UInt128(b.magnitude)))
-      let (value, overflow) = (a / divisor).multipliedReportingOverflow(by: b)
-      guard !overflow, let tick = Rational(1, value) else {
+      guard let tick = ticksPerUnit.flatMap({ Rational(1, $0) }) else {
         throw TrajpackError(.usage, "the times of a clock of \(rate) rows a unit leave 64 bits")
       }
       return tick
     }
   }
 
-  func tick(ofRow row: Int, unit: Rational) throws(TrajpackError) -> Int64 {
+  fileprivate func tick(ofRow row: Int, unit: Rational) throws(TrajpackError) -> Int64 {
     let time = try time(ofRow: row)
     let (ticks, overflow) = time.numerator.multipliedReportingOverflow(
       by: unit.denominator / time.denominator)
@@ -120,16 +95,5 @@ extension RegularClock {
       throw TrajpackError(.usage, "row \(row) lies beyond 2^63 ticks of \(unit)")
     }
     return ticks
-  }
-}
-
-extension Rational {
-  /// A fraction of wide integers; `nil` where it does not fit in lowest terms.
-  init?(wide top: Int128, _ bottom: Int128) {
-    let divisor = Int128(greatestCommonDivisor(top.magnitude, bottom.magnitude))
-    guard let n = Int64(exactly: top / divisor), let d = Int64(exactly: bottom / divisor) else {
-      return nil
-    }
-    self.init(n, d)
   }
 }

@@ -136,20 +136,13 @@ extension ResampleStage {
   private static func row(
     _ time: Rational, _ start: Rational, _ rate: Rational
   ) throws(TrajpackError) -> (floor: Int, isWhole: Bool) {
-    let (a, o1) = Int128(time.numerator).multipliedReportingOverflow(
-      by: Int128(start.denominator))
-    let (b, o2) = Int128(start.numerator).multipliedReportingOverflow(by: Int128(time.denominator))
-    let (difference, o3) = a.subtractingReportingOverflow(b)
-    let (top, o4) = difference.multipliedReportingOverflow(by: Int128(rate.numerator))
-    let (c, o5) = Int128(time.denominator).multipliedReportingOverflow(
-      by: Int128(start.denominator))
-    let (bottom, o6) = c.multipliedReportingOverflow(by: Int128(rate.denominator))
-    guard !o1, !o2, !o3, !o4, !o5, !o6 else {
+    let place = (Instant(time) - Instant(start)) * Instant(rate)
+    guard case .exact = place else {
       throw TrajpackError(
         .usage, "the clocks and a rate of \(rate) have no common tick: use simpler numbers")
     }
-    let rest = Int128.remainder(top, bottom)
-    guard let floor = top.subtracting(rest).flatMap({ Int(exactly: $0 / bottom) }) else {
+    let (floor, rest) = place.split
+    guard floor > .min, floor < .max else {
       throw TrajpackError(.usage, "a rate of \(rate) makes over 2^63 rows: use a lower one")
     }
     return (floor, rest == 0)

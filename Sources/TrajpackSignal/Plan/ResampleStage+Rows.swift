@@ -26,9 +26,7 @@ extension ResampleStage {
 
   func needs(_ rows: Range<Int>, _ input: PlanClock, _ output: PlanClock) -> Range<Int>? {
     guard case .regular(let from, _, _) = input, case .regular(let to, _, _) = output,
-      let ratio = Rational(
-        wide: Int128(from.rate.numerator) * Int128(to.rate.denominator),
-        Int128(from.rate.denominator) * Int128(to.rate.numerator)),
+      let ratio = from.rate.divided(by: to.rate),
       ratio.numerator < 1 << 30, ratio.denominator < 1 << 30
     else { return nil }
     // The phases of a filter of several differ a little in gain, so what it takes off as a background

@@ -198,10 +198,9 @@ extension ResampleStage {
         throw TrajpackError(
           .usage, "a polyphase filter goes from one regular clock to another: use linear, or bins")
       }
-      let ratio = Rational(
-        wide: Int128(to.rate.numerator) * Int128(from.rate.denominator),
-        Int128(to.rate.denominator) * Int128(from.rate.numerator))
-      guard let ratio, ratio.numerator <= 100_000, ratio.denominator <= 100_000 else {
+      guard let ratio = to.rate.divided(by: from.rate), ratio.numerator <= 100_000,
+        ratio.denominator <= 100_000
+      else {
         throw TrajpackError(
           .usage, "the rates \(from.rate) and \(to.rate) have too long a filter: use simpler ones")
       }

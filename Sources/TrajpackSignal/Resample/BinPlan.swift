@@ -56,22 +56,8 @@ public struct BinPlan: Sendable {
     of clock: RegularClock, _ label: BinLabel
   ) throws(TrajpackError) -> RegularClock {
     let halves: Int64 = label == .left ? 0 : (label == .centre ? 1 : 2)
-    let (a, b) = (Int128(clock.start.numerator), Int128(clock.start.denominator))
-    let (c, d) = (Int128(clock.rate.denominator) * Int128(halves), 2 * Int128(clock.rate.numerator))
-    // a/b + c/d, over the product of the denominators.
-    let ((ad, o1), (cb, o2)) = (
-      a.multipliedReportingOverflow(by: d), c.multipliedReportingOverflow(by: b)
-    )
-    let ((top, o3), (bottom, o4)) = (
-      ad.addingReportingOverflow(cb), b.multipliedReportingOverflow(by: d)
-    )
-    if o1 || o2 || o3 || o4 {
-      throw TrajpackError(.usage, "the labels' start leaves 64 bits: use simpler clocks")
-    }
-    let divisor = Int128(greatestCommonDivisor(top.magnitude, bottom.magnitude))
-    guard let n = Int64(exactly: top / divisor), let m = Int64(exactly: bottom / divisor),
-      let start = Rational(n, m)
-    else {
+    let half = Instant.exact(Int128(clock.rate.denominator), 2 * Int128(clock.rate.numerator))
+    guard let start = Rational(Instant(clock.start) + .exact(Int128(halves), 1) * half) else {
       throw TrajpackError(.usage, "the labels' start leaves 64 bits: use simpler clocks")
     }
     return try RegularClock(start: start, rate: clock.rate)

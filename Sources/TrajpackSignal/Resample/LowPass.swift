@@ -28,7 +28,7 @@ public struct LowPass: Sendable {
     guard up > 0, down > 0 else {
       throw TrajpackError(.usage, "a rate change of \(up)/\(down): give factors above 0")
     }
-    let divisor = Int(greatestCommonDivisor(UInt128(up), UInt128(down)))
+    let divisor = Int(greatestCommonDivisor(UInt(up), UInt(down)))
     let (u, d) = (up / divisor, down / divisor)
     guard max(u, d) <= 100_000 else {
       throw TrajpackError(

@@ -61,7 +61,7 @@ public struct ResamplePlan: Sendable {
     }
   }
 
-  private init<I: Instant>(
+  private init<I: AxisScalar>(
     _ source: Axis<I>, _ target: Axis<I>, _ edges: EdgePolicy, _ gapLimit: TimeSpan?,
     _ limit: I?, _ tick: Double, _ breaks: [Int]
   ) {
@@ -89,7 +89,7 @@ public struct ResamplePlan: Sendable {
     (left, fraction) = Self.brackets(source, target, edges, runs)
   }
 
-  private static func brackets<I: Instant>(
+  private static func brackets<I: AxisScalar>(
     _ source: Axis<I>, _ target: Axis<I>, _ edges: EdgePolicy, _ runs: [Int]
   ) -> ([Int32], [Double]) {
     let n = source.count
@@ -143,7 +143,7 @@ public struct ResamplePlan: Sendable {
 }
 
 /// Walks along the source; a step in either direction costs a comparison.
-private struct Cursor<I: Instant> {
+private struct Cursor<I: AxisScalar> {
   let source: Axis<I>
   let runs: [Int]
   var k = 0

@@ -129,9 +129,7 @@ public struct Resampler: Sendable {
     if reading != .explicit, case .regular(let a, _) = source, case .regular(let b, _) = target,
       a.start == b.start, edges == .missing, case .interpolate = method
     {
-      let (top, o1) = b.rate.numerator.multipliedReportingOverflow(by: a.rate.denominator)
-      let (bottom, o2) = b.rate.denominator.multipliedReportingOverflow(by: a.rate.numerator)
-      if !o1, !o2, let ratio = Rational(top, bottom), ratio.denominator <= 100_000 {
+      if let ratio = b.rate.divided(by: a.rate), ratio.denominator <= 100_000 {
         let f = try LowPass(up: Int(ratio.numerator), down: Int(ratio.denominator))
         return (.polyphase(up: f.up, down: f.down, halfLength: f.halfLength, beta: f.beta), f, nil)
       }
@@ -263,11 +261,9 @@ extension Times {
     case .regular(let clock, let count):
       // Exact differences where they fit, so that epoch times keep their last digits.
       return (0..<count).map { row in
-        if let origin, let time = try? clock.time(ofRow: row),
+        if let origin,
           let away = Rational(
-            wide: Int128(time.numerator) * Int128(origin.denominator)
-              - Int128(origin.numerator) * Int128(time.denominator),
-            Int128(time.denominator) * Int128(origin.denominator))
+            Instant(ofRow: row, start: clock.start, rate: clock.rate) - Instant(origin))
         {
           return away.value
         }

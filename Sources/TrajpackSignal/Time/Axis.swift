@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// What times are compared in: 64-bit ticks, 128-bit ticks where those overflow, or floats.
-protocol Instant: Comparable, SignedNumeric, BitwiseCopyable {
+protocol AxisScalar: Comparable, SignedNumeric, BitwiseCopyable {
   associatedtype Stored: BitwiseCopyable
   static func load(_ stored: Stored, scale: Self) -> Self
   static func times(_ row: Int, _ step: Self) -> Self
@@ -10,7 +10,7 @@ protocol Instant: Comparable, SignedNumeric, BitwiseCopyable {
   static func remainder(_ value: Self, _ span: Self) -> Self
 }
 
-extension Int64: Instant {
+extension Int64: AxisScalar {
   @inline(__always) static func load(_ stored: Int64, scale: Int64) -> Int64 { stored &* scale }
   @inline(__always) static func times(_ row: Int, _ step: Int64) -> Int64 { Int64(row) &* step }
   @inline(__always) var asDouble: Double { Double(self) }
@@ -20,7 +20,7 @@ extension Int64: Instant {
   }
 }
 
-extension Int128: Instant {
+extension Int128: AxisScalar {
   @inline(__always) static func load(_ stored: Int64, scale: Int128) -> Int128 {
     Int128(stored) &* scale
   }
@@ -38,7 +38,7 @@ extension Int128: Instant {
   }
 }
 
-extension Double: Instant {
+extension Double: AxisScalar {
   @inline(__always) static func load(_ stored: Double, scale: Double) -> Double { stored }
   @inline(__always) static func times(_ row: Int, _ step: Double) -> Double { Double(row) * step }
   @inline(__always) var asDouble: Double { self }
@@ -49,7 +49,7 @@ extension Double: Instant {
 }
 
 /// The times of one stream in the unit that a pair of streams shares.
-struct Axis<I: Instant> {
+struct Axis<I: AxisScalar> {
   let count: Int
   let base: I
   let step: I
@@ -117,26 +117,15 @@ enum AxisPair {
 
   /// Ticks a second that make both clocks whole; `nil` where a clock is a float.
   private static func commonUnit(_ a: Times, _ b: Times) throws(TrajpackError) -> Int64? {
-    var unit: Int128 = 1
-    for times in [a, b] {
-      let denominators: [Int64]
-      switch times {
-      case .regular(let clock, _): denominators = [clock.start.denominator, clock.rate.numerator]
-      case .ticks(_, let tick): denominators = [tick.denominator]
-      case .floats: return nil
-      }
-      for d in denominators {
-        unit =
-          unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(d.magnitude))) * Int128(d)
-        guard unit < 1 << 62 else {
-          throw TrajpackError(
-            .usage,
-            "the two clocks have no common tick below 2^62 a second: convert one of them to "
-              + "floating-point times")
-        }
-      }
+    if case .floats = a { return nil }
+    if case .floats = b { return nil }
+    guard let unit = leastCommonMultiple([a.tickDenominator, b.tickDenominator]) else {
+      throw TrajpackError(
+        .usage,
+        "the two clocks have no common tick below 2^62 a second: convert one of them to "
+          + "floating-point times")
     }
-    return Int64(unit)
+    return unit
   }
 
   private static func exact(_ times: Times, _ unit: Int64) -> Axis<Int128> {

@@ -35,9 +35,3 @@ public enum TimeSpan: Sendable, Hashable {
     }
   }
 }
-
-func greatestCommonDivisor(_ a: UInt128, _ b: UInt128) -> UInt128 {
-  var (a, b) = (a, b)
-  while b != 0 { (a, b) = (b, a % b) }
-  return max(a, 1)
-}

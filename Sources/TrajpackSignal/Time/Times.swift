@@ -1,23 +1,5 @@
 import TrajpackFormat
 
-/// A clock whose row `i` has time `start + i / rate`, exactly.
-public struct RegularClock: Sendable, Hashable {
-  /// Time of row 0, in seconds (or the unit of a dimensionless system).
-  public let start: Rational
-  /// Rows a second; positive.
-  public let rate: Rational
-
-  /// Refuses a rate of zero or less.
-  public init(start: Rational = .zero, rate: Rational) throws(TrajpackError) {
-    guard rate.numerator > 0 else {
-      throw TrajpackError(
-        .usage, "a clock of \(rate) rows a second has no rows: give a rate above 0")
-    }
-    self.start = start
-    self.rate = rate
-  }
-}
-
 /// When the rows of a stream happened. The buffers are borrowed for the call they are given to.
 public enum Times {
   /// Row `i` at `clock.start + i / clock.rate`.
@@ -78,13 +60,9 @@ public enum Times {
   /// it leaves 64 bits.
   var tickDenominator: Int64? {
     switch self {
-    case .regular(let clock, _):
-      let (a, b) = (clock.start.denominator, clock.rate.numerator)
-      let divisor = Int64(greatestCommonDivisor(UInt128(a.magnitude), UInt128(b.magnitude)))
-      let (value, overflow) = (a / divisor).multipliedReportingOverflow(by: b)
-      return overflow ? nil : value
-    case .ticks(_, let unit): return unit.denominator
-    case .floats: return nil
+    case .regular(let clock, _): clock.ticksPerUnit
+    case .ticks(_, let unit): unit.denominator
+    case .floats: nil
     }
   }
 
@@ -93,25 +71,34 @@ public enum Times {
     var result: [Int64] = []
     result.reserveCapacity(count)
     for row in 0..<count {
-      var tick: Int128 = 0
+      let tick: Int128?
       switch self {
       case .regular(let clock, _):
         let start = Int128(clock.start.numerator) * Int128(unit / clock.start.denominator)
         let step = Int128(clock.rate.denominator) * Int128(unit / clock.rate.numerator)
-        let (run, overflow) = step.multipliedReportingOverflow(by: Int128(row))
-        let (sum, beyond) = start.addingReportingOverflow(run)
-        tick = overflow || beyond ? .max : sum
+        tick = step.multiplied(by: Int128(row)).flatMap { start.adding($0) }
       case .ticks(let ticks, let own):
-        tick =
-          (Int128(ticks[row]) * Int128(own.numerator))
-          .multiplied(by: Int128(unit / own.denominator)) ?? .max
-      case .floats: break
+        tick = (Int128(ticks[row]) * Int128(own.numerator))
+          .multiplied(by: Int128(unit / own.denominator))
+      case .floats: tick = 0
       }
-      guard let narrow = Int64(exactly: tick) else {
+      guard let narrow = tick.flatMap({ Int64(exactly: $0) }) else {
         throw TrajpackError(.usage, "row \(row) lies beyond 2^63 ticks of 1/\(unit) s")
       }
       result.append(narrow)
     }
     return result
   }
+}
+
+/// The least number that all divide; `nil` where one is not known, or it is 2^62 or more.
+func leastCommonMultiple(_ numbers: [Int64?]) -> Int64? {
+  var least: Int64 = 1
+  for number in numbers {
+    guard let number else { return nil }
+    let divisor = Int64(greatestCommonDivisor(least.magnitude, number.magnitude))
+    guard let next = (least / divisor).multiplied(by: number), next < 1 << 62 else { return nil }
+    least = next
+  }
+  return least
 }

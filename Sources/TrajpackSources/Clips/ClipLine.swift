@@ -8,19 +8,7 @@ struct ClipLine {
 
   /// The time of a row; `nil` where it is no fraction of 64 bits.
   func time(_ row: Int) -> Rational? {
-    let (n, d) = (Int128(start.numerator), Int128(start.denominator))
-    let (p, q) = (Int128(rate.numerator), Int128(rate.denominator))
-    return Self.fraction(n * p + Int128(row) * q * d, d * p)
-  }
-
-  private static func fraction(_ n: Int128, _ d: Int128) -> Rational? {
-    var (a, b) = (n.magnitude, d.magnitude)
-    while b != 0 { (a, b) = (b, a % b) }
-    let g = Int128(max(a, 1))
-    guard let numerator = Int64(exactly: n / g), let denominator = Int64(exactly: d / g) else {
-      return nil
-    }
-    return Rational(numerator, denominator)
+    Rational(Instant(ofRow: row, start: start, rate: rate))
   }
 
   /// Rows a step at a rate, as a fraction.

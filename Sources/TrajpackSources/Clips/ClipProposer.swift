@@ -194,9 +194,9 @@ public struct ClipProposer {
   }
 
   private func span(_ candidate: Candidate) -> Int {
-    guard
-      case .regular(_, let rate) = data.shards[candidate.shard].index.track(candidate.track).clock
-    else { return 0 }
+    guard let rate = data.shards[candidate.shard].index.track(candidate.track).clock.rate else {
+      return 0
+    }
     return ClipLine.offsets(options.length, of: rate, at: options.rate ?? rate)?.last ?? 0
   }
 
@@ -208,7 +208,7 @@ public struct ClipProposer {
     var rate = options.rate
     if case .regular(let begin, let own) = track.clock {
       rate = rate ?? own
-      if let time = ClipLine(start: begin, rate: own, rows: 0).time(candidate.row) {
+      if let time = Rational(Instant(ofRow: candidate.row, start: begin, rate: own)) {
         start = .time(time)
       }
     }

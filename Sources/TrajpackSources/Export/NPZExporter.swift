@@ -26,12 +26,11 @@ public struct NPZExporter: Exporter {
     let writer = try NPZWriter("episode.npz", in: folder)
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     for (name, track) in tracks {
-      let times = TrackTimes(track)
       if track.stream.channel(named: "time") == nil {
         try writer.add("\(name)/time", type: .float64, shape: [track.count]) {
           (write) throws(TrajpackError) in
           try track.forEachRun { (rows) throws(TrajpackError) in
-            let values = try times.doubles(rows).map(\.bitPattern)
+            let values = try track.times(rows).map(\.bitPattern)
             try littleEndian(values).withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
           }
         }

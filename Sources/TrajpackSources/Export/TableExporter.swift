@@ -71,14 +71,13 @@ struct TableExporter<Sink: TableSink>: Exporter {
       return $0 + (channel.type == .bytes ? 16 : channel.elements * channel.type.size)
     }
     let step = max(min(Self.group.rows, Self.group.bytes / max(width, 1)), 1)
-    let times = TrackTimes(track)
     let texts = channels.filter { track.stream.channels[$0].type == .bytes }
     let pieces = try RowPieces(track.count, rows: step, bytes: Self.group.bytes) {
       (rows) throws(TrajpackError) in try track.byteCounts(texts, rows)
     }
     for rows in pieces.all {
       try folder.goOn()
-      var out = [ParquetOutputRows.numbers(Self.packed(try times.doubles(rows)))]
+      var out = [ParquetOutputRows.numbers(Self.packed(try track.times(rows)))]
       if let ticks { out.append(.numbers(try track.read(channel: ticks, rows: rows).bytes)) }
       for number in channels { out.append(try Self.rows(track, number, rows)) }
       try file.append(out, count: rows.count)

@@ -4,23 +4,11 @@ import TrajpackStore
 /// The times of a track's rows, as numbers or as the text that the source had.
 package struct TrackTimes {
   private let track: TrackReader
-  private let channel: Int?
   private let form: DateForm?
 
   package init(_ track: TrackReader) {
     self.track = track
-    channel = track.timeChannel
     form = TablePlan.pattern(of: track.stream).flatMap { DateForm(pattern: $0) }
-  }
-
-  /// The times of rows, in the unit of the stream.
-  package func doubles(_ rows: Range<Int>) throws(TrajpackError) -> [Double] {
-    if let channel {
-      let values = try track.read(channel: channel, rows: rows).doubles()
-      guard case .ticks(let tick) = track.track.clock else { return values }
-      return values.map { $0 * Double(tick.numerator) / Double(tick.denominator) }
-    }
-    return rows.map { track.track.clock.time(ofRow: $0) ?? .nan }
   }
 
   /// The form that gives every time of the track back: that of the source where it does, else one of ISO
@@ -55,7 +43,7 @@ package struct TrackTimes {
 
     init(_ source: DateForm) { self.source = source }
 
-    mutating func add(_ instant: Instant?) {
+    mutating func add(_ instant: DateInstant?) {
       guard let instant, DateForm.years.contains(instant.seconds) else {
         areDates = false
         return
@@ -81,32 +69,16 @@ package struct TrackTimes {
   /// The times of rows as numbers: the doubles that a reader has, but all digits of those that are exact and
   /// have more than a double holds, such as nanoseconds since 1970.
   private func numbers(_ rows: Range<Int>) throws(TrajpackError) -> [String] {
-    zip(try doubles(rows), try exactNumbers(rows)).map { $1 ?? $0.description }
+    zip(try track.times(rows), try exactNumbers(rows)).map { $1 ?? $0.description }
   }
 
   /// The times of rows as text where they are exact and have more digits than a double holds; `nil` elsewhere.
   package func exactNumbers(_ rows: Range<Int>) throws(TrajpackError) -> [String?] {
-    let exact: [(top: Int128, bottom: Int128)?]
-    switch track.track.clock {
-    case .float64: return rows.map { _ in nil }
-    case .ticks(let tick):
-      let values = try track.read(channel: channel ?? 0, rows: rows)
-      exact = (0..<rows.count).map { row in
-        guard case .int(let n) = values.value(row, 0) else { return nil }
-        return (Int128(n) * Int128(tick.numerator), Int128(tick.denominator))
-      }
-    case .regular(let start, let rate):
-      let bottom = Instant.product(Int128(start.denominator), Int128(rate.numerator))
-      let first = Instant.product(Int128(start.numerator), Int128(rate.numerator))
-      let step = Instant.product(Int128(rate.denominator), Int128(start.denominator))
-      exact = rows.map { row in
-        guard let bottom, let top = Instant.sum(first, Instant.product(Int128(row), step)) else {
-          return nil
-        }
-        return (top, bottom)
-      }
+    if case .float64 = track.track.clock { return rows.map { _ in nil } }
+    return try track.instants(rows).map { instant in
+      guard case .exact(let top, let bottom) = instant else { return nil }
+      return Self.longDecimal(top, bottom)
     }
-    return exact.map { exact in exact.flatMap { Self.longDecimal($0.top, $0.bottom) } }
   }
 
   /// `top / bottom` as a decimal number of 16 digits or more; `nil` where it has fewer, or does not end.
@@ -127,15 +99,16 @@ package struct TrackTimes {
   }
 
   /// A time since 1970-01-01, to the nearest nanosecond.
-  private struct Instant {
+  private struct DateInstant {
     let seconds: Int64
     let nanoseconds: Int64
     let isExact: Bool
 
-    /// `top / bottom` seconds; `nil` where that leaves 128 bits or 64 bits of seconds.
-    init?(_ top: Int128?, _ bottom: Int128?) {
+    /// `nil` for a time that is not exact, and one that leaves 128 bits or 64 bits of seconds.
+    init?(_ instant: Instant?) {
       let second: Int128 = 1_000_000_000
-      guard let bottom, bottom > 0, let scaled = Self.product(top, second) else { return nil }
+      guard case .exact(let top, let bottom) = instant, let scaled = top.multiplied(by: second)
+      else { return nil }
       var (total, rest) = scaled.quotientAndRemainder(dividingBy: bottom)
       isExact = rest == 0
       if rest < 0 { (total, rest) = (total - 1, rest + bottom) }
@@ -144,18 +117,6 @@ package struct TrackTimes {
       if part < 0 { (whole, part) = (whole - 1, part + second) }
       guard let whole = Int64(exactly: whole) else { return nil }
       (seconds, nanoseconds) = (whole, Int64(part))
-    }
-
-    static func product(_ a: Int128?, _ b: Int128?) -> Int128? {
-      guard let a, let b else { return nil }
-      let (product, overflow) = a.multipliedReportingOverflow(by: b)
-      return overflow ? nil : product
-    }
-
-    static func sum(_ a: Int128?, _ b: Int128?) -> Int128? {
-      guard let a, let b else { return nil }
-      let (sum, overflow) = a.addingReportingOverflow(b)
-      return overflow ? nil : sum
     }
   }
 
@@ -170,30 +131,15 @@ package struct TrackTimes {
     }
   }
 
-  private func instants(_ rows: Range<Int>) throws(TrajpackError) -> [Instant?] {
-    switch track.track.clock {
-    case .regular(let start, let rate):
-      // start + row / rate.
-      let first = Instant.product(Int128(start.numerator), Int128(rate.numerator))
-      let step = Instant.product(Int128(rate.denominator), Int128(start.denominator))
-      let bottom = Instant.product(Int128(start.denominator), Int128(rate.numerator))
-      return rows.map { row in
-        Instant(Instant.sum(first, Instant.product(Int128(row), step)), bottom)
+  private func instants(_ rows: Range<Int>) throws(TrajpackError) -> [DateInstant?] {
+    try track.instants(rows).map { instant in
+      guard case .real(let time) = instant, track.track.clock == .float64 else {
+        return DateInstant(instant)
       }
-    case .ticks(let tick):
-      let values = try track.read(channel: channel ?? 0, rows: rows)
-      return (0..<rows.count).map { row in
-        guard case .int(let n) = values.value(row, 0) else { return nil }
-        return Instant(
-          Instant.product(Int128(n), Int128(tick.numerator)), Int128(tick.denominator))
-      }
-    case .float64:
-      return try doubles(rows).map { time in
-        // The shortest decimal that is this time, as numbers are written: 0.1 s, not 0.100000143.
-        if let exact = Rational(decimal: time.description) {
-          return Instant(Int128(exact.numerator), Int128(exact.denominator))
-        }
-        return Int128(exactly: (time * 1e9).rounded()).flatMap { Instant($0, 1_000_000_000) }
+      // The shortest decimal that is this time, as numbers are written: 0.1 s, not 0.100000143.
+      if let exact = Rational(decimal: time.description) { return DateInstant(Instant(exact)) }
+      return Int128(exactly: (time * 1e9).rounded()).flatMap {
+        DateInstant(.exact($0, 1_000_000_000))
       }
     }
   }
@@ -208,12 +154,6 @@ extension TrackReader {
       name += entity.kind == stream.name ? "[\(entity.index)]" : "[\(entity.kind) \(entity.index)]"
     }
     return run == 0 ? name : "\(name)#\(run + 1)"
-  }
-
-  /// The channel that holds the times of rows; `nil` where a clock gives them, beside which a channel may be called `time`.
-  var timeChannel: Int? {
-    if case .regular = track.clock { return nil }
-    return stream.channel(named: "time")
   }
 
   /// Whether the stream's bytes are a video file that was taken over.

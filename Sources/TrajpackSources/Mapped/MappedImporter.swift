@@ -5,7 +5,7 @@ import TrajpackStore
 struct MappedImporter<Mapped: MappedFormat>: Importer {
   /// The times of each stream of a recording; its content is the importer's.
   struct Examination: Sendable {
-    let times: [TimeAxis]
+    let times: [RecordedTimes]
   }
 
   /// The format.
@@ -81,7 +81,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     let mapped = try mapped(recording)
     return try withoutPath(recording.path) { () throws(TrajpackError) in
       if let failure = mapped.failure { throw failure }
-      var times: [TimeAxis] = []
+      var times: [RecordedTimes] = []
       for stream in mapped.streams { times.append(try MappedRows.axis(of: stream, mapped)) }
       return Examination(times: times)
     }

@@ -6,39 +6,28 @@ enum MappedRows {
   /// The times of a stream, as they decide its clock.
   static func axis(
     of stream: MappedStream, _ recording: MappedRecording
-  ) throws(TrajpackError) -> TimeAxis {
+  ) throws(TrajpackError) -> RecordedTimes {
     let stream = try counted(stream)
     guard case .array(let source, let type, let tick, _) = stream.time else { return .none }
-    var (whole, doubles) = (TimeProfile(), ClockDetector())
-    var row = 0
-    func wrong() -> TrajpackError {
-      TrajpackError(
-        .data, file: recording.path,
-        "the times of '\(stream.name)' in '\(recording.id)' go back, or are none, at row \(row)",
-        at: ErrorPlace(
-          file: recording.path, episode: recording.id, stream: stream.name, row: row))
-    }
+    var times = RecordedTimesReader()
     let rows = try packed(source)
     try rows.forEachPiece(of: type) { (bytes, count) throws(TrajpackError) in
-      for i in 0..<count {
-        let isForward =
-          switch StoredNumber(bytes, i, type) {
-          case .whole(let value): whole.add(whole: value)
-          case .double(let value): doubles.add(value)
-          }
-        guard isForward else { throw wrong() }
-        row += 1
+      for i in 0..<count where !times.add(StoredNumber(bytes, i, type)) {
+        throw TrajpackError(
+          .data, file: recording.path,
+          "the times of '\(stream.name)' in '\(recording.id)' go back, or are none, at row \(times.count)",
+          at: ErrorPlace(
+            file: recording.path, episode: recording.id, stream: stream.name, row: times.count))
       }
     }
-    guard row == stream.count else {
+    guard times.count == stream.count else {
       throw TrajpackError(
         .data, file: recording.path,
-        "'\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'"
+        "'\(recording.id)' has \(times.count) times for the \(stream.count) rows of '\(stream.name)'"
       )
     }
-    if type.isFloat { return .doubles(doubles) }
     // Ticks of other sizes are kept as they are.
-    return tick == .one ? .whole(whole) : .none
+    return type.isFloat || tick == .one ? times.found(isFloat: type.isFloat) : .none
   }
 
   /// A stream whose count of rows is known.
@@ -66,7 +55,7 @@ enum MappedRows {
 
   /// A stream's rows as those of a schema.
   static func track(
-    of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int,
+    of stream: MappedStream, _ time: RecordedTimes, _ schema: Schema, _ number: Int,
     _ recording: MappedRecording
   ) throws(TrajpackError) -> TrackDraft {
     let stream = try counted(stream)

@@ -55,7 +55,7 @@ extension MappedRows {
     case .array(let source, let type, let tick, _):
       let axis = try self.axis(of: stream, recording)
       clock = axis.regularClock ?? (type.isFloat ? .float64 : .ticks(tick))
-      if case .regular(_, let own) = clock { rate = own } else { rate = .one }
+      rate = clock.rate ?? .one
       times = try ownTimes(source, type, tick, stream, schema.streams[number])
       if times != nil { clock = type.isFloat ? .float64 : .ticks(tick) }
     }

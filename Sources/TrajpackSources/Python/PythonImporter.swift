@@ -9,7 +9,7 @@ struct PythonImporter: Importer {
     /// Its streams, without where their rows come from.
     let recording: MappedRecording
     /// The times of each stream.
-    let times: [TimeAxis]
+    let times: [RecordedTimes]
     let remarks: [String]
   }
 
@@ -138,7 +138,7 @@ struct PythonImporter: Importer {
   }
 
   func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
-    var times: [String: PythonTimes] = [:]
+    var times: [String: RecordedTimesReader] = [:]
     var current = (stream: "", type: ElementType.float64)
     var facts = JSONValue.object([])
     let request = try request("examine", recording)
@@ -150,8 +150,16 @@ struct PythonImporter: Importer {
             item["stream"]?.string ?? "", item["type"]?.string == "int64" ? .int64 : .float64
           )
         } bytes: { (bytes) throws(TrajpackError) in
-          try times[current.stream, default: PythonTimes()].add(
-            bytes, current.type, current.stream, recording)
+          var seen = times.removeValue(forKey: current.stream) ?? RecordedTimesReader()
+          for i in 0..<bytes.count / 8 where !seen.add(StoredNumber(bytes, i, current.type)) {
+            throw TrajpackError(
+              .data,
+              "the times of stream '\(current.stream)' go back, or are none, at row \(seen.count)",
+              at: ErrorPlace(
+                file: recording.path, episode: recording.id, stream: current.stream, row: seen.count
+              ))
+          }
+          times[current.stream] = seen
         }
       }
     }
@@ -159,7 +167,7 @@ struct PythonImporter: Importer {
     mapped.split = told[recording.id]?["split"]?.string ?? ""
     mapped.values = facts["values"]?.members ?? []
     mapped.metadata = facts["metadata"]?.members ?? []
-    var axes: [TimeAxis] = []
+    var axes: [RecordedTimes] = []
     for item in facts["streams"]?.array ?? [] {
       let (stream, axis) = try stream(item, times)
       guard let stream else { continue }
@@ -176,21 +184,22 @@ struct PythonImporter: Importer {
 
   /// A stream as the facts of a first reading have it; `nil` where the options leave it out.
   private func stream(
-    _ item: JSONValue, _ times: [String: PythonTimes]
-  ) throws(TrajpackError) -> (MappedStream?, TimeAxis) {
+    _ item: JSONValue, _ times: [String: RecordedTimesReader]
+  ) throws(TrajpackError) -> (MappedStream?, RecordedTimes) {
     let reader = JSONReader(item, at: "what the source says of a stream")
     let name = try reader.text("name")
     let unit = try reader.text("time_unit")
     let time: MappedStream.Time
-    var axis = TimeAxis.none
+    var axis = RecordedTimes.none
     if let rate = item["time"]?["rate"]?.string.flatMap({ Rational(decimal: $0) }) {
       let start = item["time"]?["start"]?.string.flatMap { Rational(decimal: $0) } ?? .zero
       time = .regular(.regular(start: start, rate: rate), unit: unit)
     } else {
       let isFloat = item["time"]?["type"]?.string != "int64"
       let tick = item["time"]?["tick"]?.string.flatMap { Rational(decimal: $0) } ?? .one
-      let known = times[name] ?? PythonTimes()
-      axis = isFloat ? .doubles(known.doubles) : tick == .one ? .whole(known.whole) : .none
+      if isFloat || tick == .one {
+        axis = (times[name] ?? RecordedTimesReader()).found(isFloat: isFloat)
+      }
       time = .array(.spool(RowSpool()), isFloat ? .float64 : .int64, tick: tick, unit: unit)
     }
     var stream = MappedStream(
@@ -210,33 +219,5 @@ struct PythonImporter: Importer {
       stream.channels.append(MappedChannel(channel, .spool(RowSpool())))
     }
     return (stream.channels.isEmpty ? nil : stream, axis)
-  }
-}
-
-/// The times of a stream as they come from Python.
-struct PythonTimes: Sendable {
-  private(set) var whole = TimeProfile()
-  private(set) var doubles = ClockDetector()
-  private var row = 0
-
-  /// Adds times, eight bytes each.
-  ///
-  /// - Throws: A data error where they go back or are none.
-  mutating func add(
-    _ bytes: UnsafeRawBufferPointer, _ type: ElementType, _ stream: String, _ recording: Recording
-  ) throws(TrajpackError) {
-    for i in 0..<bytes.count / 8 {
-      let isForward =
-        switch StoredNumber(bytes, i, type) {
-        case .whole(let value): whole.add(whole: value)
-        case .double(let value): doubles.add(value)
-        }
-      guard isForward else {
-        throw TrajpackError(
-          .data, "the times of stream '\(stream)' go back, or are none, at row \(row)",
-          at: ErrorPlace(file: recording.path, episode: recording.id, stream: stream, row: row))
-      }
-      row += 1
-    }
   }
 }

@@ -66,26 +66,18 @@ struct SalvagedTrack {
 
   /// The time of each row, NaN where it cannot be read.
   func times() throws(TrajpackError) -> [Double] {
-    let clock = reader.track.clock
-    if case .regular = clock {
-      return (0..<reader.count).map { clock.time(ofRow: $0) ?? .nan }
+    guard let channel = timeChannel else {
+      return try reader.times(0..<reader.count)
     }
-    guard let channel = timeChannel else { return Array(repeating: .nan, count: reader.count) }
-    var scale = 1.0
-    if case .ticks(let tick) = clock { scale = tick.value }
     var out = [Double](repeating: .nan, count: reader.count)
     for part in damaged[channel].parts(of: 0..<reader.count) where !part.isInside {
-      let values = try reader.read(channel: channel, rows: part.rows).doubles()
-      for (i, value) in values.enumerated() { out[part.rows.lowerBound + i] = value * scale }
+      out.replaceSubrange(part.rows, with: try reader.times(part.rows))
     }
     return out
   }
 
   /// The channel of explicit times.
-  var timeChannel: Int? {
-    if case .regular = reader.track.clock { return nil }
-    return reader.stream.channel(named: "time")
-  }
+  var timeChannel: Int? { reader.timeChannel }
 
   /// Rows whose time cannot be read.
   var withoutTime: RowRanges { timeChannel.map { damaged[$0] } ?? RowRanges() }

@@ -123,11 +123,11 @@ extension ArraySet {
   /// The times of a part.
   func times(
     group: Int, _ part: ArrayPart, of path: String, _ cache: InflatedCache
-  ) throws(TrajpackError) -> TimeAxis {
+  ) throws(TrajpackError) -> RecordedTimes {
     guard let item = shape.groups[group].time else { return .none }
     let rows = try rows(item, group: group, part, of: path, cache)
     let count = part.range(self.rows[group]).count
-    var (whole, doubles) = (TimeProfile(), ClockDetector())
+    var times = RecordedTimesReader()
     let perPiece = 32 << 10
     let bytes = ByteBuffer(min(max(count, 1), perPiece) * item.type.size)
     for row in 0..<count {
@@ -137,14 +137,8 @@ extension ArraySet {
           at: rows.offset + row * item.type.size,
           into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<piece]))
       }
-      let isForward =
-        switch StoredNumber(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type) {
-        case .whole(let value):
-          item.dates.map { whole.add(Int64(truncatingIfNeeded: value), of: $0.tick) }
-            ?? whole.add(whole: value)
-        case .double(let value): doubles.add(value)
-        }
-      guard isForward else {
+      let number = StoredNumber(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type)
+      guard times.add(number, ticks: item.dates?.tick) else {
         throw TrajpackError(
           .data,
           "the times '\(item.name)' go back, or are none, at row "
@@ -152,6 +146,6 @@ extension ArraySet {
             + "\(part.element.map { " of recording \($0)" } ?? "")")
       }
     }
-    return item.type.isFloat ? .doubles(doubles) : .whole(whole)
+    return times.found(isFloat: item.type.isFloat)
   }
 }

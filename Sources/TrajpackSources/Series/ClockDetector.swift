@@ -44,7 +44,7 @@ struct ClockDetector: Sendable {
 }
 
 /// What the times of a recording have shown, whatever they were recorded as.
-enum TimeAxis: Sendable {
+enum RecordedTimes: Sendable {
   /// There are none.
   case none
   /// Integers.
@@ -60,4 +60,28 @@ enum TimeAxis: Sendable {
     case .doubles(let times): return times.regularClock
     }
   }
+}
+
+/// Looks at the times of rows, one after the other, before it is known what they are taken as.
+struct RecordedTimesReader: Sendable {
+  private var whole = TimeProfile()
+  private var doubles = ClockDetector()
+  /// Times so far.
+  private(set) var count = 0
+
+  /// Adds a time, whole ones in `ticks` of a second where they are; `false` where it lies before the one before, or is none.
+  mutating func add(_ number: StoredNumber, ticks tick: Rational? = nil) -> Bool {
+    let isForward: Bool
+    switch number {
+    case .whole(let value):
+      isForward =
+        tick.map { whole.add(Int64(truncatingIfNeeded: value), of: $0) } ?? whole.add(whole: value)
+    case .double(let value): isForward = doubles.add(value)
+    }
+    if isForward { count += 1 }
+    return isForward
+  }
+
+  /// What they have shown.
+  func found(isFloat: Bool) -> RecordedTimes { isFloat ? .doubles(doubles) : .whole(whole) }
 }

@@ -64,7 +64,7 @@ extension SeriesImporter {
     let channels = schema.streams[stream].channels
     let clock: Clock
     if form.time == nil {
-      clock = Self.clock(settings.stepClock, from: (part.piece ?? 0) * (settings.segment ?? 0))
+      clock = try settings.stepClock.from(row: (part.piece ?? 0) * (settings.segment ?? 0))
     } else if let i = schema.streams[stream].channel(named: "time") {
       clock = channels[i].type == .int64 ? table.time.tickClock : .float64
     } else {
@@ -83,16 +83,15 @@ extension SeriesImporter {
   }
 
   private func draft(
-    _ set: ArraySet, _ group: Int, _ part: ArrayPart, _ time: TimeAxis, _ file: File,
+    _ set: ArraySet, _ group: Int, _ part: ArrayPart, _ time: RecordedTimes, _ file: File,
     _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
     let shape = set.shape.groups[group]
     let stream = try stream(
       layouts.stream(.arrays(set.shape), suffix: shape.suffix), schema)
     let count = part.range(set.rows[group]).count
-    var clock =
-      time.regularClock
-      ?? Self.clock(settings.stepClock, from: (part.rows?.lowerBound ?? 0) - part.start)
+    let steps = try settings.stepClock.from(row: (part.rows?.lowerBound ?? 0) - part.start)
+    var clock = time.regularClock ?? steps
     var channels: [ChannelRows] = []
     for channel in schema.streams[stream].channels {
       if let item = shape.items.first(where: { $0.channel == channel.name }) {
@@ -150,24 +149,10 @@ extension SeriesImporter {
     if settings.time != .none, let times = system.time {
       clock = hasTime ? .float64 : times.regularClock ?? clock
     }
-    clock = Self.clock(clock, from: rows.lowerBound)
+    clock = try clock.from(row: rows.lowerBound)
     return TrackDraft(
       stream: stream, clock: clock, count: rows.count,
       rows: try schema.blockRows(
         of: stream, hasTime ? [time, values] : [values], count: rows.count))
-  }
-
-  /// The clock of rows that begin with row `first` of those of `clock`.
-  static func clock(_ clock: Clock, from first: Int) -> Clock {
-    guard case .regular(let start, let rate) = clock else { return clock }
-    let (step, o1) = Int64(first).multipliedReportingOverflow(by: rate.denominator)
-    let (a, o2) = step.multipliedReportingOverflow(by: start.denominator)
-    let (b, o3) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
-    let (numerator, o4) = a.addingReportingOverflow(b)
-    let (denominator, o5) = rate.numerator.multipliedReportingOverflow(by: start.denominator)
-    guard !o1, !o2, !o3, !o4, !o5, let moved = Rational(numerator, denominator) else {
-      return clock
-    }
-    return .regular(start: moved, rate: rate)
   }
 }

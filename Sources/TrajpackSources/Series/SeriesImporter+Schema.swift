@@ -8,7 +8,7 @@ extension SeriesImporter {
     var table: TablePlan?
     var arrays: (set: ArraySet, group: Int)?
     var system: DystsFile.System?
-    var axes: [TimeAxis] = []
+    var axes: [RecordedTimes] = []
   }
 
   /// A stream for each shape of the recordings, with types that hold every value exactly.
@@ -60,7 +60,7 @@ extension SeriesImporter {
 
   /// The times of rows of a system, as they decide its clock: those of a piece are not looked at
   /// again.
-  func axis(of system: DystsFile.System, _ rows: Range<Int>) -> TimeAxis {
+  func axis(of system: DystsFile.System, _ rows: Range<Int>) -> RecordedTimes {
     guard let time = system.time, settings.time != .none else { return .none }
     return .doubles(time)
   }

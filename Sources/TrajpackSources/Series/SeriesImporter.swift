@@ -48,7 +48,7 @@ public struct SeriesImporter: Importer {
     enum Found: Sendable {
       case table(
         TableExamination, others: [(file: Int, part: TablePart, table: TableExamination)])
-      case arrays([TimeAxis])
+      case arrays([RecordedTimes])
       case system
     }
 
@@ -236,7 +236,7 @@ public struct SeriesImporter: Importer {
       }
       return Examination(found: .table(table, others: others))
     case (.arrays(let set), .arrays(let part)):
-      var times: [TimeAxis] = []
+      var times: [RecordedTimes] = []
       for group in set.rows.indices {
         times.append(try set.times(group: group, part, of: file.path, cache))
       }

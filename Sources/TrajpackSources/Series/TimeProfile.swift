@@ -105,21 +105,20 @@ struct TimeProfile: Sendable {
   /// one.
   var regularClock: Clock? {
     guard isExact, isEven, count > 0, !hasManyForms else { return nil }
-    guard let start = Self.rational(first, Self.scale) else { return nil }
+    guard let start = Rational(wide: first, Self.scale) else { return nil }
     guard let delta else { return .regular(start: start, rate: .one) }
-    guard delta > 0, let rate = Self.rational(Self.scale, delta) else { return nil }
+    guard delta > 0, let rate = Rational(wide: Self.scale, delta) else { return nil }
     return Self.isExact(start, rate, rows: count) ? .regular(start: start, rate: rate) : nil
   }
 
   /// Whether what `Clock.time(ofRow:)` divides is exact in doubles for all rows.
   static func isExact(_ start: Rational, _ rate: Rational, rows: Int) -> Bool {
     let limit: Int128 = 1 << 53
+    let first = Int128(start.numerator) * Int128(rate.numerator)
+    let step = Int128(rate.denominator) * Int128(start.denominator)
     func isDouble(_ row: Int) -> Bool {
-      let first = Int128(start.numerator) * Int128(rate.numerator)
-      let step = Int128(rate.denominator) * Int128(start.denominator)
-      let (way, o1) = step.multipliedReportingOverflow(by: Int128(row))
-      let (sum, o2) = way.addingReportingOverflow(first)
-      return !o1 && !o2 && sum.magnitude <= limit
+      let sum = step.multiplied(by: Int128(row))?.adding(first)
+      return sum.map { $0.magnitude <= limit } ?? false
     }
     return Int128(start.denominator) * Int128(rate.numerator) <= limit && isDouble(0)
       && isDouble(max(rows - 1, 0))
@@ -147,15 +146,5 @@ struct TimeProfile: Sendable {
   /// An exact time as a count of the ticks of ``tickClock``.
   func ticks(_ exact: Int128) -> Int64 {
     Int64(truncatingIfNeeded: exact / Self.power(Self.scaleDigits - digits))
-  }
-
-  private static func rational(_ numerator: Int128, _ denominator: Int128) -> Rational? {
-    var a = numerator.magnitude
-    var b = denominator.magnitude
-    while b != 0 { (a, b) = (b, a % b) }
-    let divisor = Int128(max(a, 1))
-    guard let n = Int64(exactly: numerator / divisor), let d = Int64(exactly: denominator / divisor)
-    else { return nil }
-    return Rational(n, d)
   }
 }

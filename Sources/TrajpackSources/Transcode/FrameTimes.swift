@@ -15,8 +15,7 @@ enum FrameTimes: Sendable {
   ///
   /// - Throws: A data error where neither is known, or times do not ascend.
   init(_ pts: [Int64], base: (Int64, Int64)?, clock: Clock, name: String) throws(TrajpackError) {
-    var nominal: Rational?
-    if case .regular(_, let rate) = clock { nominal = rate }
+    let nominal = clock.rate
     let unknown = TrajpackError(
       .data, "\(name): the times of its frames are not known: take 'keep' for it")
     guard !pts.contains(PacketColumns.absent), let base, base.0 > 0,

@@ -64,11 +64,8 @@ public struct WildWorldExporter: Exporter {
   /// The frame at which a track begins.
   private static func frame(of track: TrackReader, _ rate: Rational) throws(TrajpackError) -> Int {
     guard case .regular(let start, _) = track.track.clock,
-      let frame = Rational(start.numerator, start.denominator).flatMap({ start in
-        let (n, overflow) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
-        let (d, other) = start.denominator.multipliedReportingOverflow(by: rate.denominator)
-        return overflow || other ? nil : Rational(n, d)
-      }), frame.denominator == 1, (0...1 << 48).contains(frame.numerator)
+      let frame = Rational(Instant(start) * Instant(rate)), frame.denominator == 1,
+      (0...1 << 48).contains(frame.numerator)
     else {
       throw TrajpackError(
         .data,

@@ -52,9 +52,8 @@ extension DatasetAppender {
       let known = shard.index.allClocks
       for number in 0..<shard.index.trackCount {
         let track = shard.index.numbers(ofTrack: number)
-        var rate: Rational?
-        if case .regular(_, let found) = known[track.clock] { rate = found }
-        clocks[shard.schema.streams[track.stream].name, default: []].insert(rate)
+        clocks[shard.schema.streams[track.stream].name, default: []]
+          .insert(known[track.clock].rate)
       }
     }
     for (stream, found) in clocks where found.count == 1 {

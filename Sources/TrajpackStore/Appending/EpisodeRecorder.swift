@@ -220,16 +220,14 @@ public final class EpisodeRecorder {
   ) throws(TrajpackError) -> Double {
     let track = tracks[number]
     var last = track.last
-    guard track.clock.time(ofRow: 0) == nil,
+    guard !track.clock.isRegular,
       let i = channels.firstIndex(where: { $0.name == "time" })
     else { return last }
-    var tick = 1.0
-    if case .ticks(let unit) = track.clock { tick = unit.value }
     for n in 0..<count {
       let bits = columns[i].values.loadUnaligned(fromByteOffset: n * 8, as: Int64.self)
       let time =
         channels[i].type == .int64
-        ? Double(bits) * tick : Double(bitPattern: UInt64(bitPattern: bits))
+        ? Double(bits) * track.clock.timeScale : Double(bitPattern: UInt64(bitPattern: bits))
       guard time.isFinite else {
         throw refused(
           track.stream, "row \(track.count + n): the time is \(time), which is not finite")

@@ -280,7 +280,7 @@ private final class RateCheck: TrackCheck {
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
-    if case .regular(_, let found) = track.clock {
+    if let found = track.rate {
       guard found != rate else { return }
       hits.add("not \(rate) rows a unit of time", track, values: [found.value])
     } else if let times = facts.times, track.rows > 1, times.upperBound > times.lowerBound {

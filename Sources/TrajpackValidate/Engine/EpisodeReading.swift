@@ -194,7 +194,7 @@ private struct Findings {
       (known.poses, known.points) = (samples.poses, samples.points)
       known.levels = samples.shifts(known.columns)
     }
-    known.times = TrackTimeSpan.span(track, known)
+    known.times = track.times(known)
     for (number, check) in checks {
       var found = Hits()
       check.finish(known, &found)
@@ -206,22 +206,18 @@ private struct Findings {
   }
 }
 
-/// When the rows of a track are.
-enum TrackTimeSpan {
-  /// From the first row to the last; `nil` where there are none, or no times.
-  static func span(_ track: TrackContext, _ facts: TrackFacts) -> ClosedRange<Double>? {
-    guard track.rows > 0 else { return nil }
-    if case .regular = track.clock {
-      guard let first = track.clock.time(ofRow: 0),
-        let last = track.clock.time(ofRow: track.rows - 1), first <= last
+extension TrackContext {
+  /// When its rows are, from the first to the last; `nil` where there are none, or no times.
+  fileprivate func times(_ facts: TrackFacts) -> ClosedRange<Double>? {
+    guard rows > 0 else { return nil }
+    if clock.isRegular {
+      guard let first = clock.time(ofRow: 0), let last = clock.time(ofRow: rows - 1), first <= last
       else { return nil }
       return first...last
     }
-    guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0 else { return nil }
-    let known = facts.facts(track.columns[track.columnsOfChannel[channel]])
+    guard let channel = timeChannel, columnsOfChannel[channel] >= 0 else { return nil }
+    let known = facts.facts(columns[columnsOfChannel[channel]])
     guard known.finite > 0 else { return nil }
-    var scale = 1.0
-    if case .ticks(let tick) = track.clock { scale = tick.value }
-    return known.minimum * scale...known.maximum * scale
+    return known.minimum * clock.timeScale...known.maximum * clock.timeScale
   }
 }

@@ -156,7 +156,7 @@ final class SceneSampler {
       rows = camera.kept.enumerated().map { ($1, $0) }
       return
     }
-    guard track.stream.skeleton != nil, case .regular(let start, let rate) = track.clock,
+    guard track.stream.skeleton != nil, track.clock.isRegular,
       let joints = track.columns.first(where: {
         let channel = track.stream.channels[$0.channel]
         return channel.kind == .position && channel.shape.count == 2 && channel.shape[1] == 3
@@ -166,10 +166,8 @@ final class SceneSampler {
     self.camera = nil
     self.joints = joints
     rows = camera.kept.enumerated().compactMap { moment, row in
-      guard let time = camera.clock.time(ofRow: row) else { return nil }
-      let place = ((time - start.value) * rate.value).rounded()
-      guard place >= 0, place < Double(track.rows) else { return nil }
-      return (Int(place), moment)
+      let time = camera.clock.time(ofRow: row)
+      return time.flatMap { track.clock.row(nearest: $0, of: track.rows) }.map { ($0, moment) }
     }
   }
 

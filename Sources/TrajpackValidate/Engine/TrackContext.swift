@@ -200,11 +200,7 @@ final class TrackContext {
     self.layout = layout
     streamNumber = track.stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)
-    if case .regular = track.clock {
-      timeChannel = nil
-    } else {
-      timeChannel = layout.stream.channel(named: "time")
-    }
+    timeChannel = layout.stream.timeChannel(on: track.clock)
     let time = timeChannel
     quantities =
       time == nil ? layout.measures : layout.measures.filter { $0.columns.channel != time }
@@ -228,8 +224,5 @@ final class TrackContext {
   var entityName: String? { entity.map { "\($0.kind) \($0.index)" } }
 
   /// The rate of a regular clock.
-  var rate: Rational? {
-    if case .regular(_, let rate) = clock { return rate }
-    return nil
-  }
+  var rate: Rational? { clock.rate }
 }

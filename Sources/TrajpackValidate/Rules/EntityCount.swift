@@ -36,7 +36,7 @@ private final class EntityCountCheck: TrackCheck {
   private var spots: [Spots]
 
   init?(_ track: TrackContext) {
-    guard track.entity == nil, case .regular(let start, let rate) = track.clock else { return nil }
+    guard track.entity == nil, track.clock.isRegular else { return nil }
     let items = track.columns.compactMap { columns -> Item? in
       let name = track.stream.channels[columns.channel].name
       guard name.hasSuffix(".count"), columns.elements == 1, !columns.isField else { return nil }
@@ -45,8 +45,8 @@ private final class EntityCountCheck: TrackCheck {
       for other in track.about.tracks {
         guard let entity = other.entity, entity.kind == kind, other.count > 0 else { continue }
         // An entity whose clock is not that of rows may be anywhere.
-        guard case .regular(let from, let step) = other.clock, step == rate else { return nil }
-        let first = Int(((from.value - start.value) * rate.value).rounded())
+        guard let place = track.clock.place(ofStart: other.clock) else { return nil }
+        let first = Int(place.rounded())
         let span = first...first + other.count - 1
         let known = spans[entity.index] ?? span
         spans[entity.index] =

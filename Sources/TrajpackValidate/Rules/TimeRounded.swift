@@ -34,7 +34,7 @@ private final class RoundedCheck: TrackCheck {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows >= 64,
       track.stream.timeUnit == "s"
     else { return nil }
-    if case .ticks(let tick) = track.clock { scale = tick.value } else { scale = 1 }
+    scale = track.clock.timeScale
     self.track = track
     columns = track.columns[track.columnsOfChannel[channel]]
   }

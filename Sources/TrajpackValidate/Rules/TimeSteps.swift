@@ -72,7 +72,7 @@ private final class TimeStepCheck: TrackCheck {
     if wanted == .float32 {
       guard case .float64 = track.clock else { return nil }
     }
-    if case .ticks(let tick) = track.clock { scale = tick.value } else { scale = 1 }
+    scale = track.clock.timeScale
     self.track = track
     self.wanted = wanted
     self.channel = channel

@@ -66,9 +66,7 @@ private final class SpeedCheck: TrackCheck {
       guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0 else {
         return nil
       }
-      var scale = 1.0
-      if case .ticks(let tick) = track.clock { scale = tick.value }
-      (step, times) = (nil, (track.columns[track.columnsOfChannel[channel]], scale))
+      (step, times) = (nil, (track.columns[track.columnsOfChannel[channel]], track.clock.timeScale))
     }
     self.track = track
     self.items = items

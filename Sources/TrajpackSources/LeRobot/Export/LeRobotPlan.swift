@@ -113,7 +113,7 @@ struct LeRobotPlan {
     {
       facts.why = "has videos of several kinds"
     }
-    guard case .regular(_, let own) = track.clock else {
+    guard let own = track.clock.rate else {
       facts.why = "has times of its own; 'trajpack resample' makes a dataset with a rate"
       return
     }

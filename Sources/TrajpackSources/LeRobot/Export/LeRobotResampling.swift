@@ -33,7 +33,7 @@ enum LeRobotResampling {
             order.append(stream.name)
             clocks[stream.name] = ([], true, 0)
           }
-          if case .regular(_, let own) = track.clock {
+          if let own = track.clock.rate {
             clocks[stream.name]?.rates.insert(own)
             clocks[stream.name]?.span += Double(track.rows.count) / own.value
           } else {

@@ -129,7 +129,7 @@ struct MCAPExporter: Exporter {
     let plain = MCAPTimes(origin: 0, rate: rate)
     var least: Int64 = 0
     for track in tracks where track.count > 0 {
-      if case .regular = track.track.clock {
+      if track.track.clock.isRegular {
         least = min(least, try plain.nanoseconds(track, 0..<1)[0])
         continue
       }

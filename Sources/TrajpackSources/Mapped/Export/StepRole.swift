@@ -126,7 +126,7 @@ struct StepArrays {
         continue
       }
       var isRegular = false
-      if case .regular = track.track.clock { isRegular = true }
+      if track.track.clock.isRegular { isRegular = true }
       for number in track.stream.channels.indices {
         let channel = track.stream.channels[number]
         if channel.name == "time", !isRegular, track.stream.name != TreeLayout.main {

@@ -5,7 +5,7 @@ import TrajpackTestSupport
 @testable import TrajpackLoader
 
 /// Times of clocks whose numbers a file may choose as it likes.
-@Suite struct InstantTests {
+@Suite struct TrackClockTests {
   private static let ends: [Int64] = [
     .min + 1, -1 << 62, -30000, -7, -1, 0, 1, 3, 1001, 1 << 40, 1 << 62, .max - 1, .max,
   ]
@@ -28,7 +28,7 @@ import TrajpackTestSupport
         all.randomElement(using: &random) ?? .one, all.randomElement(using: &random) ?? .one,
         all.randomElement(using: &random) ?? .one
       )
-      let (a, b, c) = (TrackInstant(p), TrackInstant(q), TrackInstant(r))
+      let (a, b, c) = (Instant(p), Instant(q), Instant(r))
       let size = p.value.magnitude + q.value.magnitude
       #expect(isNear((a + b).value, p.value + q.value, of: size))
       #expect(isNear((a - b).value, p.value - q.value, of: size))
@@ -51,7 +51,7 @@ import TrajpackTestSupport
         let clock = TrackClock(start: start, rate: rate, rows: 1000)
         for row in [0, 1, 500, 999] {
           guard let moment = clock.instant(row) else { continue }
-          if case .exact = (moment - TrackInstant(start)) * TrackInstant(rate) {
+          if case .exact = (moment - Instant(start)) * Instant(rate) {
             #expect(clock.first(notBefore: moment) == row)
             switch clock.position(moment) {
             case .inside(let found, let rest, _): #expect(found == row && rest == 0)

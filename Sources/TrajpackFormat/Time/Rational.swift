@@ -8,12 +8,26 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
   /// A fraction; `nil` where the denominator is zero or the result does not fit 64 bits.
   public init?(_ numerator: Int64, _ denominator: Int64 = 1) {
     guard denominator != 0, numerator != .min, denominator != .min else { return nil }
-    var a = numerator.magnitude
-    var b = denominator.magnitude
-    while b != 0 { (a, b) = (b, a % b) }
-    let divisor = Int64(max(a, 1)) * (denominator < 0 ? -1 : 1)
+    let divisor =
+      Int64(greatestCommonDivisor(numerator.magnitude, denominator.magnitude))
+      * (denominator < 0 ? -1 : 1)
     self.numerator = numerator / divisor
     self.denominator = denominator / divisor
+  }
+
+  /// A fraction of wide integers; `nil` where it does not fit 64 bits in lowest terms.
+  package init?(wide top: Int128, _ bottom: Int128) {
+    let divisor = Int128(greatestCommonDivisor(top.magnitude, bottom.magnitude))
+    guard let n = Int64(exactly: top / divisor), let d = Int64(exactly: bottom / divisor) else {
+      return nil
+    }
+    self.init(n, d)
+  }
+
+  /// The fraction that an instant is; `nil` for a double, and where it does not fit 64 bits.
+  package init?(_ instant: Instant?) {
+    guard case .exact(let n, let d) = instant else { return nil }
+    self.init(wide: n, d)
   }
 
   private init(whole: Int64) {
@@ -90,6 +104,13 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
     return (whole * num + den, num)
   }
 
+  /// The quotient of two fractions; `nil` where it does not fit 64 bits, or the other is zero.
+  package func divided(by other: Rational) -> Rational? {
+    Rational(
+      wide: Int128(numerator) * Int128(other.denominator),
+      Int128(denominator) * Int128(other.numerator))
+  }
+
   /// The nearest double.
   public var value: Double { Double(numerator) / Double(denominator) }
 
@@ -99,39 +120,10 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// How the rows of a track map to time.
-///
-/// Never float32: at three hours its steps are a millisecond.
-public enum Clock: Sendable, Hashable {
-  /// Row `i` lies at `start + i / rate`, exactly.
-  case regular(start: Rational, rate: Rational)
-  /// Row `i` lies at `time[i] · tick`, where `time` is the stream's int64 channel of that name.
-  case ticks(Rational)
-  /// Row `i` lies at `time[i]`, the stream's float64 channel of that name: for systems whose time
-  /// has no seconds, and sources that recorded floating-point times.
-  case float64
-
-  /// The number by which the kind of clock is written.
-  var code: Int64 {
-    switch self {
-    case .regular: return 0
-    case .ticks: return 1
-    case .float64: return 2
-    }
-  }
-
-  /// The time of row `row` of a regular clock, in units of the stream's clock.
-  public func time(ofRow row: Int) -> Double? {
-    guard case .regular(let start, let rate) = self else { return nil }
-    // One rounding where the exact value has one: start/d + row·den/num over a common denominator.
-    let (a, o1) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
-    let (b, o2) = Int64(row).multipliedReportingOverflow(by: rate.denominator)
-    let (c, o3) = b.multipliedReportingOverflow(by: start.denominator)
-    let (n, o4) = a.addingReportingOverflow(c)
-    let (d, o5) = start.denominator.multipliedReportingOverflow(by: rate.numerator)
-    if o1 || o2 || o3 || o4 || o5 || n.magnitude > 1 << 53 || d.magnitude > 1 << 53 {
-      return start.value + Double(row) * Double(rate.denominator) / Double(rate.numerator)
-    }
-    return Double(n) / Double(d)
-  }
+/// The greatest number that divides both; 1 where both are zero.
+@inlinable
+package func greatestCommonDivisor<T: UnsignedInteger>(_ a: T, _ b: T) -> T {
+  var (a, b) = (a, b)
+  while b != 0 { (a, b) = (b, a % b) }
+  return max(a, 1)
 }
