@@ -50,18 +50,11 @@ final class TopicRows {
     var clock: MessageClock
   }
 
-  private let schema: Schema
-  private let stream: Int
-  private let blocks: [Int]
-  private let rows: [ByteBuffer]
-  private let empty: [ByteBuffer]
-  /// A row of each block, and what stands in it before a message is stored: the bytes of `rows` and `empty`.
-  private let blanks: [(row: UnsafeMutableRawPointer, empty: UnsafeRawPointer, count: Int)]
-  private var spools: [RowSpool]
+  private let laid: Stream
+  private let builder: TrackBuilder
   private var cells: [[Cell]] = []
   private var times: [Fixed] = []
-  private let blob = RowSpool()
-  private var lastText: [Int: (bytes: [UInt8], at: Int64)] = [:]
+  private var lastText: [Int: (bytes: [UInt8], at: Int)] = [:]
   private var order: [Int64]?
   private let clock: MessageClock
   private let origin: Int64
@@ -70,60 +63,27 @@ final class TopicRows {
   private let video: MessageVideo?
   private var packets = MessageVideoPackets()
   private var videoPlaces: [String: UnsafeMutableRawPointer] = [:]
-  private(set) var count = 0
+
+  /// Rows so far.
+  var count: Int { builder.count }
 
   /// Rows of a stream whose times are those of `clock` since `origin`; rows that may come out of order are sorted.
   init(
     _ schema: Schema, stream: Int, clock: MessageClock, origin: Int64, isOrdered: Bool,
     spoolBytes: Int, video: MessageVideo?
   ) {
-    self.video = schema.streams[stream].attributes["video"]?.bool == true ? video : nil
-    (self.schema, self.stream, self.clock, self.origin) = (schema, stream, clock, origin)
-    blocks = schema.rowBlocks(of: stream)
-    rows = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
-    empty = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
-    spools = blocks.map { _ in RowSpool(limit: spoolBytes) }
+    laid = schema.streams[stream]
+    self.video = laid.attributes["video"]?.bool == true ? video : nil
+    (self.clock, self.origin) = (clock, origin)
+    builder = TrackBuilder(schema, stream: stream, spoolBytes: spoolBytes)
     order = isOrdered ? nil : []
-    blanks = zip(rows, empty).map { row, empty in
-      (
-        row.bytes.baseAddress.unsafelyUnwrapped,
-        UnsafeRawPointer(empty.bytes.baseAddress.unsafelyUnwrapped), row.bytes.count
-      )
-    }
-    for buffer in empty { buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
-    for channel in schema.streams[stream].channels {
-      fillMissing(channel)
-      let at = place(channel, in: rows)
+    for channel in laid.channels {
+      let at = builder.address(of: channel)
       switch channel.name {
       case "time": timePlace = at
       case "log_time": times.append(Fixed(at: at, clock: .logTime))
       case "publish_time": times.append(Fixed(at: at, clock: .publishTime))
       case "pts", "dts", "keyframe": videoPlaces[channel.name] = at
-      default: break
-      }
-    }
-  }
-
-  private func place(_ channel: Channel, in buffers: [ByteBuffer]) -> UnsafeMutableRawPointer {
-    let block = schema.blocks[channel.storage.block]
-    let row = blocks.firstIndex(of: channel.storage.block) ?? 0
-    return buffers[row].bytes.baseAddress.unsafelyUnwrapped
-      + channel.storage.column * block.type.size
-  }
-
-  /// What stands in a row where a message says nothing of a channel.
-  private func fillMissing(_ channel: Channel) {
-    let at = place(channel, in: empty)
-    if channel.type == .bytes { return at.storeBytes(of: Int64(-1).littleEndian, as: Int64.self) }
-    for i in 0..<channel.elements {
-      let to = at + i * channel.type.size
-      switch (channel.missing, channel.type) {
-      case (.nan, .float32): to.storeBytes(of: Float.nan.bitPattern, as: UInt32.self)
-      case (.nan, .float64): to.storeBytes(of: Double.nan.bitPattern, as: UInt64.self)
-      case (.sentinel, .int8): to.storeBytes(of: Int8.min, as: Int8.self)
-      case (.sentinel, .int16): to.storeBytes(of: Int16.min, as: Int16.self)
-      case (.sentinel, .int32): to.storeBytes(of: Int32.min, as: Int32.self)
-      case (.sentinel, .int64): to.storeBytes(of: Int64.min, as: Int64.self)
       default: break
       }
     }
@@ -142,8 +102,7 @@ final class TopicRows {
 
   private func cells(_ number: Int, _ type: MessageType) -> [Cell] {
     let field = type.fields[number]
-    let laid = schema.streams[stream]
-    if field.content == .unknown { return cells(emptyList: number, field, laid) }
+    if field.content == .unknown { return cells(emptyList: number, field) }
     let name =
       video != nil && field.path == MessageVideo.field
       ? MessageVideo.packet : TopicLayout.channelName(field, isVideo: video != nil)
@@ -151,7 +110,7 @@ final class TopicRows {
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {
       Cell(
-        field: number, at: place(laid.channels[i], in: rows), channel: i,
+        field: number, at: builder.address(of: laid.channels[i]), channel: i,
         isDynamic: field.isDynamic, form: form)
     }
     switch field.content {
@@ -160,13 +119,7 @@ final class TopicRows {
       if channel.type == .bytes {
         return [cell(field.isList || !field.shape.isEmpty ? .texts : .text, i)]
       }
-      let categories = channel.categories ?? []
-      return [
-        cell(
-          .category(
-            Dictionary(
-              categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { a, _ in a })), i)
-      ]
+      return [cell(.category(channel.categoryCodes), i)]
     case .number(let from):
       if video != nil, field.path == MessageVideo.field { return [cell(.packet, i)] }
       if channel.type == .bytes { return [cell(.bytes, i)] }
@@ -211,14 +164,14 @@ final class TopicRows {
   }
 
   /// The places of a list that was empty so far, or of the members of its objects.
-  private func cells(emptyList number: Int, _ field: MessageField, _ laid: Stream) -> [Cell] {
+  private func cells(emptyList number: Int, _ field: MessageField) -> [Cell] {
     let name = TopicLayout.channelName(field, isVideo: video != nil)
     return laid.channels.indices.compactMap { i -> Cell? in
       let channel = laid.channels[i]
       guard channel.name == name || channel.name.hasPrefix(name + ".") else { return nil }
       func cell(_ form: Form, _ i: Int) -> Cell {
         Cell(
-          field: number, at: place(laid.channels[i], in: rows), channel: i, isDynamic: false,
+          field: number, at: builder.address(of: laid.channels[i]), channel: i, isDynamic: false,
           form: form)
       }
       if channel.type == .bytes {
@@ -242,10 +195,7 @@ final class TopicRows {
   func append(
     _ message: MessageRecord, _ row: MessageRow, decoder: Int, stamp: Int?
   ) throws(TrajpackError) {
-    for i in blanks.indices {
-      let blank = blanks[i]
-      blank.row.copyMemory(from: blank.empty, byteCount: blank.count)
-    }
+    builder.clear()
     let time: Int64
     switch clock {
     case .logTime: time = message.logTime
@@ -266,11 +216,8 @@ final class TopicRows {
       fixed.at.storeBytes(of: own.littleEndian, as: Int64.self)
     }
     for cell in cells[decoder] where row.values[cell.field].isPresent { try store(cell, row) }
-    for i in blanks.indices {
-      try spools[i].append(UnsafeRawBufferPointer(start: blanks[i].row, count: blanks[i].count))
-    }
+    try builder.append()
     order?.append(since.partialValue)
-    count += 1
   }
 
   private func type(_ from: ElementType, _ values: MessageRow.Values) -> ElementType {
@@ -344,7 +291,7 @@ final class TopicRows {
     case .packet:
       guard let video else { throw Self.changed }
       let isKey = video.isKeyframe(bytes)
-      packets.add(bytes, at: Int64(blob.count), time: time, isKey: isKey)
+      packets.add(bytes, at: Int64(builder.bytes.count), time: time, isKey: isKey)
       try point(cell, to: bytes, keeps: false)
       for name in ["pts", "dts"] {
         videoPlaces[name]?.storeBytes(of: time.littleEndian, as: Int64.self)
@@ -367,45 +314,28 @@ final class TopicRows {
   private func point(
     _ cell: Cell, to bytes: UnsafeRawBufferPointer, keeps: Bool
   ) throws(TrajpackError) {
-    var at = Int64(blob.count)
+    var at = builder.bytes.count
     if keeps, let last = lastText[cell.channel], LastTexts.equal(last.bytes, bytes) {
       at = last.at
     } else {
-      try blob.append(bytes)
+      try builder.bytes.append(bytes)
       if keeps, bytes.count <= 4096 { lastText[cell.channel] = (Array(bytes), at) }
     }
-    cell.at.storeBytes(of: at.littleEndian, as: Int64.self)
-    cell.at.storeBytes(of: Int64(bytes.count).littleEndian, toByteOffset: 8, as: Int64.self)
+    TrackBuilder.store(pointer: (at, bytes.count), at: cell.at)
   }
 
   /// The rows as a track, in the order of their times.
   func track(metadata: JSONValue) throws(TrajpackError) -> TrackDraft {
     var members = metadata.members ?? []
     if let video {
-      let name = schema.streams[stream].name
-      members += try packets.members(video, file: "\(name).\(video.ending)")
+      members += try packets.members(video, file: "\(laid.name).\(video.ending)")
     }
     if let order, zip(order, order.dropFirst()).contains(where: { $0 > $1 }) {
       // Rows of one time stay in the order in which they came.
-      let places = order.indices.sorted { (order[$0], $0) < (order[$1], $1) }
-      for i in spools.indices { spools[i] = try sorted(spools[i], rows[i], places) }
+      try builder.reorder(order.indices.sorted { (order[$0], $0) < (order[$1], $1) })
     }
     order = nil
     guard let tick = Rational(1, 1_000_000_000) else { throw Self.changed }
-    return TrackDraft(
-      stream: stream, clock: .ticks(tick), count: count, metadata: .object(members),
-      rows: spools.map { .init($0) },
-      bytes: schema.streams[stream].blob == nil ? nil : .spool(blob, 0..<blob.count))
-  }
-
-  private func sorted(
-    _ spool: RowSpool, _ row: ByteBuffer, _ places: [Int]
-  ) throws(TrajpackError) -> RowSpool {
-    let out = RowSpool()
-    for place in places {
-      try spool.read(at: place * row.bytes.count, into: row.bytes)
-      try out.append(UnsafeRawBufferPointer(row.bytes))
-    }
-    return out
+    return builder.track(clock: .ticks(tick), metadata: .object(members))
   }
 }

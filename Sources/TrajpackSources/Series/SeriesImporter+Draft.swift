@@ -70,7 +70,7 @@ extension SeriesImporter {
     } else {
       clock = table.time.regularClock ?? settings.stepClock
     }
-    var rows = TableRows(form, table.time, schema, stream: stream)
+    let rows = TableRows(form, table.time, schema, stream: stream)
     var track = try rows.read(
       TextFile(file.path, cache), part, count: table.rows, clock: clock)
     // The stream says how dates are written; a track that writes them otherwise says so.

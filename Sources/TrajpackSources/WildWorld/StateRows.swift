@@ -5,23 +5,19 @@ import TrajpackStore
 /// of each entity while it is there.
 struct StateRows {
   /// Frames of one entity in a row, with the same type.
-  struct Run {
+  private struct Run {
     var first: Int
-    var count: Int
     var type: Int
-    /// The run's texts, in the group's spool.
+    /// The rows, and the bytes that they point into, of the group's builder.
+    var rows: Range<Int>
     var bytes: Range<Int>
   }
 
   /// One list entry: the camera, npc 0, monster 1.
-  struct Group {
-    var stream: Int
+  private struct Group {
+    let builder: TrackBuilder
     var kind: String?
     var slot: Int
-    var blocks: [Int]
-    var rows: [[UInt8]]
-    var spools: [RowSpool]
-    var texts = RowSpool()
     var runs: [Run] = []
     var hasData = false
     var type = -1
@@ -36,16 +32,14 @@ struct StateRows {
 
   private struct Cell {
     var group: Int
-    var block: Int
-    var offset: Int
-    var size: Int
+    var place: UnsafeMutableRawPointer
     var form: Form
     /// The text that stands in rows in which the entity is absent.
     var absent: String?
   }
 
   private var cells: [Cell] = []
-  private(set) var groups: [Group] = []
+  private var groups: [Group] = []
   private let names: [String]
 
   init(_ columns: [WildWorldExamination.Column], _ schema: Schema) {
@@ -60,54 +54,26 @@ struct StateRows {
       let number = numbers[key] ?? groups.count
       if number == groups.count {
         numbers[key] = number
-        groups.append(Self.group(stream, place, schema))
+        groups.append(
+          Group(
+            builder: TrackBuilder(schema, stream: stream),
+            kind: place.slot < 0 ? nil : place.stream, slot: place.slot))
       }
       if place.slot >= 0, place.channel == "type_id" { groups[number].typeColumn = i }
       let channel = schema.streams[stream].channels[channelNumber]
-      let block = schema.blocks[channel.storage.block]
       let form: Form
       if channel.type == .bytes {
         form = .text
-      } else if let categories = channel.categories {
-        form = .category(
-          Dictionary(
-            categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first }
-          ))
+      } else if channel.categories != nil {
+        form = .category(channel.categoryCodes)
       } else {
-        form = .numbers(block.type, decimals: channel.storage.decimals, width: channel.elements)
+        form = .numbers(
+          schema.blocks[channel.storage.block].type, decimals: channel.storage.decimals,
+          width: channel.elements)
       }
       cells.append(
-        Cell(
-          group: number, block: groups[number].blocks.firstIndex(of: channel.storage.block) ?? 0,
-          offset: channel.storage.column * block.type.size, size: block.type.size, form: form))
+        Cell(group: number, place: groups[number].builder.address(of: channel), form: form))
     }
-  }
-
-  /// A list entry whose rows are, at first, of values that were not observed.
-  private static func group(_ stream: Int, _ place: WildWorldColumn, _ schema: Schema) -> Group {
-    let blocks = schema.blocks.indices.filter {
-      schema.blocks[$0].stream == stream && schema.streams[stream].blob != $0
-    }
-    var rows = blocks.map { [UInt8](repeating: 0, count: schema.blocks[$0].rowBytes) }
-    for channel in schema.streams[stream].channels {
-      guard let i = blocks.firstIndex(of: channel.storage.block) else { continue }
-      let block = schema.blocks[channel.storage.block]
-      let width = channel.type == .bytes ? 1 : channel.elements
-      rows[i].withUnsafeMutableBytes { row in
-        guard let start = row.baseAddress else { return }
-        for element in 0..<width {
-          let at = start + (channel.storage.column + element) * block.type.size
-          if channel.type == .bytes {
-            at.storeBytes(of: Int64(-1).littleEndian, as: Int64.self)
-          } else {
-            ColumnProfile.store(.missing, block.type, decimals: channel.storage.decimals, at: at)
-          }
-        }
-      }
-    }
-    return Group(
-      stream: stream, kind: place.slot < 0 ? nil : place.stream, slot: place.slot, blocks: blocks,
-      rows: rows, spools: blocks.map { _ in RowSpool() })
   }
 
   /// Adds a row.
@@ -122,10 +88,7 @@ struct StateRows {
       let cell = cells[i]
       switch cell.form {
       case .numbers(let type, let decimals, let width):
-        let hasData = Self.store(
-          field, type, decimals, width, into: &groups[cell.group].rows[cell.block], at: cell.offset,
-          size: cell.size)
-        if hasData {
+        if Self.store(field, type, decimals, width, at: cell.place) {
           groups[cell.group].hasData = true
           if groups[cell.group].typeColumn == i {
             groups[cell.group].type = Int(DecimalLiteral(field.bytes).mantissa)
@@ -139,7 +102,7 @@ struct StateRows {
             "state.csv: line \(scanner.line), column '\(names[i])' has changed while it was converted"
           )
         }
-        groups[cell.group].rows[cell.block].store(code.littleEndian, at: cell.offset)
+        cell.place.storeBytes(of: code.littleEndian, as: Int32.self)
         if !WildWorldCell.isAbsent(text) { groups[cell.group].hasData = true }
       case .text:
         let text = field.text
@@ -149,25 +112,22 @@ struct StateRows {
     }
     noteAbsent(scanner)
     for g in groups.indices where groups[g].hasData {
-      let start = groups[g].texts.count
-      if let last = groups[g].runs.last, last.first + last.count == frame,
-        last.type == groups[g].type
-      {
-        groups[g].runs[groups[g].runs.count - 1].count += 1
-      } else {
-        groups[g].runs.append(
-          Run(first: frame, count: 1, type: groups[g].type, bytes: start..<start))
+      let builder = groups[g].builder
+      let (row, byte) = (builder.count, builder.bytes.count)
+      var run =
+        groups[g].runs.popLast()
+        ?? Run(first: frame, type: groups[g].type, rows: row..<row, bytes: byte..<byte)
+      if run.first + run.rows.count != frame || run.type != groups[g].type {
+        groups[g].runs.append(run)
+        run = Run(first: frame, type: groups[g].type, rows: row..<row, bytes: byte..<byte)
       }
-      let run = groups[g].runs.count - 1
-      let base = groups[g].runs[run].bytes.lowerBound
-      for (i, bytes) in texts where cells[i].group == g {
-        let (block, offset) = (cells[i].block, cells[i].offset)
-        groups[g].rows[block].store(Int64(groups[g].texts.count - base).littleEndian, at: offset)
-        groups[g].rows[block].store(Int64(bytes.count).littleEndian, at: offset + 8)
-        try groups[g].texts.append(bytes)
+      for (i, text) in texts where cells[i].group == g {
+        try builder.store(text: text, at: cells[i].place, since: run.bytes.lowerBound)
       }
-      groups[g].runs[run].bytes = base..<groups[g].texts.count
-      for b in groups[g].blocks.indices { try groups[g].spools[b].append(groups[g].rows[b]) }
+      try builder.append()
+      run.rows = run.rows.lowerBound..<builder.count
+      run.bytes = run.bytes.lowerBound..<builder.bytes.count
+      groups[g].runs.append(run)
     }
   }
 
@@ -185,30 +145,38 @@ struct StateRows {
   @inline(__always)
   private static func store(
     _ field: CSVScanner.Field, _ type: ElementType, _ decimals: Int?, _ width: Int,
-    into row: inout [UInt8], at offset: Int, size: Int
+    at place: UnsafeMutableRawPointer
   ) -> Bool {
     var hasData = false
-    row.withUnsafeMutableBytes { row in
-      guard let start = row.baseAddress else { return }
-      if width > 1 || "([".utf8.contains(field.bytes.first ?? 0) {
-        let count = WildWorldCell.tuple(field.bytes) { element, number in
-          guard element < width else { return }
-          if number.form != .missing { hasData = true }
-          ColumnProfile.store(number, type, decimals: decimals, at: start + offset + element * size)
-        }
-        if count == 0 {
-          for element in 0..<width {
-            ColumnProfile.store(
-              .missing, type, decimals: decimals, at: start + offset + element * size)
-          }
-        }
-      } else {
-        let number = WildWorldCell.number(field.bytes)
-        if number.form != .missing { hasData = true }
-        ColumnProfile.store(number, type, decimals: decimals, at: start + offset)
+    guard width > 1 || "([".utf8.contains(field.bytes.first ?? 0) else {
+      let number = WildWorldCell.number(field.bytes)
+      ColumnProfile.store(number, type, decimals: decimals, at: place)
+      return number.form != .missing
+    }
+    let count = WildWorldCell.tuple(field.bytes) { element, number in
+      guard element < width else { return }
+      if number.form != .missing { hasData = true }
+      ColumnProfile.store(number, type, decimals: decimals, at: place + element * type.size)
+    }
+    if count == 0 {
+      for element in 0..<width {
+        ColumnProfile.store(.missing, type, decimals: decimals, at: place + element * type.size)
       }
     }
     return hasData
+  }
+
+  /// The tracks of all entities, on clocks that `clock` gives for their first frames.
+  func tracks(_ clock: (Int) -> Clock) -> [TrackDraft] {
+    groups.flatMap { group in
+      group.runs.map { run in
+        group.builder.track(
+          rows: run.rows, bytes: run.bytes,
+          entity: group.kind.map { Entity(kind: $0, index: group.slot, type: run.type) },
+          clock: clock(run.first))
+      }
+    }
+    .sorted { ($0.stream, $0.entity?.index ?? -1) < ($1.stream, $1.entity?.index ?? -1) }
   }
 
   /// The texts of absent rows, by column, as the episode's metadata keeps them.
@@ -217,11 +185,5 @@ struct StateRows {
       cells[i].absent.map { JSONValue.Member(names[i], .string($0)) }
     }
     return members.isEmpty ? nil : .object(members)
-  }
-}
-
-extension [UInt8] {
-  fileprivate mutating func store<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
-    withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: offset, as: Value.self) }
   }
 }

@@ -16,8 +16,7 @@ extension WildWorldImporter {
       layout = schema.attributes["layouts"]?.array?.firstIndex(of: names)
       let state = try stateRows(sample, columns, schema, limit: seen.frames)
       absent = state.absentTexts
-      tracks += state.groups.flatMap { group in self.tracks(of: group, schema) }
-        .sorted { ($0.stream, $0.entity?.index ?? -1) < ($1.stream, $1.entity?.index ?? -1) }
+      tracks += state.tracks(clock)
     }
     for array in seen.arrays ?? [] {
       tracks += try skeletonTracks(sample, array, schema, limit: seen.frames)
@@ -69,21 +68,6 @@ extension WildWorldImporter {
 
   private static func changed(_ file: String) -> TrajpackError {
     TrajpackError(.data, "\(file) has changed while it was converted; run again")
-  }
-
-  private func tracks(of group: StateRows.Group, _ schema: Schema) -> [TrackDraft] {
-    var row = 0
-    return group.runs.map { run in
-      defer { row += run.count }
-      return TrackDraft(
-        stream: group.stream,
-        entity: group.kind.map { Entity(kind: $0, index: group.slot, type: run.type) },
-        clock: clock(from: run.first), count: run.count,
-        rows: zip(group.spools, group.blocks).map { spool, number in
-          .init(spool, offset: row * schema.blocks[number].rowBytes)
-        },
-        bytes: schema.streams[group.stream].blob == nil ? nil : .spool(group.texts, run.bytes))
-    }
   }
 
   /// The clock of rows that begin with a frame.
