@@ -52,7 +52,6 @@ struct OptionTableTests {
       (#"{"count": 9}"#, "option 'count' is 9, but must be an integer from 1 to 8", "count"),
       (#"{"cout": 1}"#, "there is no option 'cout'; did you mean 'count'?", "cout"),
       (#"{"cout": null}"#, "there is no option 'cout'; did you mean 'count'?", "cout"),
-      (#"{"name": "a", "name": "b"}"#, "option 'name' is given twice: give it once", "name"),
       (#"{"mode": "slow"}"#, "option 'mode' is \"slow\", but must be 'fast', 'exact'", "mode"),
       (
         #"{"rates": {"a/*": -1}}"#,
@@ -65,6 +64,19 @@ struct OptionTableTests {
     let error = #expect(throws: TrajpackError.self) { try read(text) }
     #expect(error?.message == sentence)
     #expect(error?.place.option == option)
+  }
+
+  @Test(
+    "an option that is given twice is refused: a program can make such an object, though no JSON text is one"
+  )
+  func twice() throws {
+    let error = #expect(throws: TrajpackError.self) {
+      var sample = Sample()
+      try Sample.table.read(
+        .object([.init("name", "a"), .init("name", "b")]), into: &sample)
+    }
+    #expect(error?.message == "option 'name' is given twice: give it once")
+    #expect(error?.place.option == "name")
   }
 
   @Test("the schema has types, ranges, names, defaults, meanings and notes in the table's order")
