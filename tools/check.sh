@@ -17,6 +17,7 @@ for path in sorted(p for root in sys.argv[1:] for p in pathlib.Path(root).rglob(
     ast.parse(path.read_text(), str(path))
 PYTHON
 .venv/bin/python tools/python/generate_bindings.py --check
+.venv/bin/python tools/python/generate_options.py --check --library .build/debug/libtrajpack-c.so
 .venv/bin/ruff check --quiet --config tools/python/pyproject.toml tools/python/src
 (cd tools/python && ../../.venv/bin/mypy --no-error-summary --cache-dir ../../build/mypy)
 echo "check: good"

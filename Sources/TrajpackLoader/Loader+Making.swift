@@ -276,12 +276,11 @@ extension Loader {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
     for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
-    for name in [
-      "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
-      "episodes",
-      "where", "windows_where", "window_weights", "shuffle", "block_windows", "block_count",
-      "weights", "epoch_windows", "tolerance", "replacement",
-    ] {
+    // States that were saved before there was a table have this option before 'replacement'.
+    let late = "tolerance"
+    var names = LoaderOptions.table.options.filter { $0.isInDigest && $0.name != late }.map(\.name)
+    names.insert(late, at: names.firstIndex(of: "replacement") ?? names.endIndex)
+    for name in names {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
     for table in blocks { text += " blocks=\(table.digest)" }

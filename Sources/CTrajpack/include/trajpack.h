@@ -49,6 +49,12 @@ void tp_text_free(char *text);
 // Frees bytes that tp_dataset_read_bytes gave out. Null is allowed.
 void tp_bytes_free(uint8_t *bytes);
 
+// What options are: the JSON Schema (draft 2020-12) of the objects that are the `options` of tp_loader_create ("loader"),
+// tp_dataset_measure ("statistics"), tp_dataset_split ("split"), tp_dataset_read_frames ("frames") or tpw_writer_open
+// ("writer"), with what each option means and its default. "x-group" is its heading below, "x-c" and "x-python" are what
+// is to be said there alone.
+int32_t tp_options_schema(const char *of, char **json, tp_error *error);
+
 // ---- Remote datasets -----------------------------------------------------------------------------
 
 // Gives credentials of S3: writes the JSON of {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration": a time of
@@ -108,20 +114,21 @@ int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *
 
 // Statistics of any part of a dataset, measured from its values in one pass. `options` is the JSON of an object; every
 // member may be left out:
+// Options of statistics, written by tools/python/generate_options.py:
+//   "channels", "exclude", "reference", "split", "scheme", "fold", "episodes", "where", "threads" as for
+//   tp_loader_create.
 //
-//   "channels", "exclude", "split", "scheme", "fold", "episodes", "where"  as for loaders: which channels, of which
-//                episodes; of a split that cuts episodes its target rows, without context
-//   "rows"       [first, end]: rows from the first, before the end (null: to the last), counted in each episode on the
-//                stream "reference" (default: the first that is chosen and has no entities); of other streams the rows
-//                of that time
-//   "axes"       axes of a row's shape that keep statistics of their own, a number, a list, or {pattern: ..}; all others
-//                are taken together: [0] of rows [C, H, W] gives C components. Default: each element its own, points by
-//                axis, images and depth as a whole
-//   "by"         "episode", or the path of a value in the episode's metadata: statistics of each group
-//   "quantiles"  true, false; default: of channels with at most 64 components
-//   "threads"    default 0: the processors. The result does not depend on it
-//   "save"       true: keeps the result in a side file of the dataset (archive-format.md, section 11); the same request,
-//                and loaders that normalize by these rows, find it where the dataset is opened after that
+//   "rows"       [..]. [first, end]: rows from the first, before the end (null: to the last), counted in each episode
+//                on the stream "reference"; of other streams the rows of that time.
+//   "axes"       integer | [integer] | {pattern: either}. Axes of a row's shape that keep statistics of their own, a
+//                number or a list; all others are taken together: [0] of rows [C, H, W] gives C components. By default
+//                each element its own, points by axis, images and depth as a whole.
+//   "by"         text. "episode", or the path of a value in the episode's metadata: statistics of each group.
+//   "quantiles"  true or false. Whether there are some; by default of channels with at most 64 components.
+//   "save"       true or false, default false. Whether the result is kept in a side file of the dataset
+//                (archive-format.md, section 11); the same request, and loaders that normalize by these rows, find it
+//                where the dataset is opened after that.
+// End of options
 //
 // {"data_digest", "rows_digest": what identifies the rows, however they were chosen, "probabilities", "left_out":
 //  channels of bytes, "by", "saved": whether a side file had it, "groups": [{"value", "episodes", "rows": {stream: n}, "channels": {"stream/channel":
@@ -136,9 +143,14 @@ int32_t tp_dataset_side_file(const tp_dataset *dataset, const char *role, const 
                              tp_error *error);
 
 // Writes a split scheme beside the shards, under the writer's lock, or forgets one; this open dataset stays as it was.
-// `options` is the JSON of {"name": "default" by default, "rule": as in splits.schema.json, "dry_run": true to write
-// nothing, "remove": true to forget the scheme}. What the scheme comes to: {"dataset", "scheme", "written", "folds",
-// "cuts_episodes", "stream", "splits": [{"name", "episodes", "rows"}], "in_none": {"episodes", "rows"}, "rule"}.
+// Gives what the scheme comes to: {"dataset", "scheme", "written", "folds", "cuts_episodes", "stream", "splits": [{"name",
+// "episodes", "rows"}], "in_none": {"episodes", "rows"}, "rule"}. `options` is the JSON of an object, which has "rule" or "remove".
+// Options of split, written by tools/python/generate_options.py:
+//   "name"       text, default "default". The name of the scheme.
+//   "rule"       {..}. What belongs to which split (schemas/splits.schema.json).
+//   "dry_run"    true or false, default false. Whether nothing is written.
+//   "remove"     true or false, default false. Whether the scheme is forgotten.
+// End of options
 int32_t tp_dataset_split(const tp_dataset *dataset, const char *options, char **json, tp_error *error);
 
 // Reads rows [first, first + count) of a track's channel into `memory`: rows of the channel's shape,
@@ -175,11 +187,16 @@ int32_t tp_dataset_set_media(tp_dataset *dataset, const char *folder, int32_t al
 
 // {"frames", "dtype", "shape": of a frame, "format", "bytes": of a frame, "codec", "width", "height", "pixel_format",
 // "color_range", "color_space", "rotation": degrees clockwise or null; it is not applied, "groups": of pictures}.
-// `options` is the JSON of an object, or null: "format": "rgb24" | "gray8" | "gray16" | "native" (the decoder's planes one
-// after the other); by default gray where the video has nothing but brightness. "size": [height, width]; gray takes the
-// nearest sample, colours a triangle filter. "crop": [top, left, height, width], which is scaled. "layout": "THWC" | "TCHW".
-// "depth": distances, float32, NaN where there is none, in this unit ("m"), or of an encoding (schemas/archive-format.md,
-// section 9) where the dataset does not say what samples mean.
+// `options` is the JSON of an object, or null.
+// Options of frames, written by tools/python/generate_options.py:
+//   "format"     "rgb24" | "gray8" | "gray16" | "native". How samples lie; "native" is the decoder's planes one after
+//                the other. By default gray where the video has nothing but brightness, else "rgb24".
+//   "size"       [..]. [height, width]; gray takes the nearest sample, colours a triangle filter.
+//   "crop"       [..]. [top, left, height, width], which is scaled.
+//   "layout"     "THWC" | "TCHW", default "THWC". How colours lie.
+//   "depth"      text | {..}. Distances, float32, NaN where there is none, in this unit ("m"), or of an encoding
+//                (schemas/archive-format.md, section 9) where the dataset does not say what samples mean.
+// End of options
 int32_t tp_dataset_describe_frames(const tp_dataset *dataset, int64_t track, const char *options,
                                    char **json, tp_error *error);
 // Decodes frames of a track, by their rows, in any order and with repetitions, one after the other into `memory`.
@@ -191,136 +208,176 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 
 // Makes a loader of windows over one dataset, or over a mixture of several. `options` is the JSON of an
 // object; every member may be left out, an unknown one is an error that suggests the nearest:
-//
+// Options of loader, written by tools/python/generate_options.py:
 //   What a window holds
-//   "channels"   ["state/*", "camera", "skeleton/em_*/joints", {"kind": "quaternion"}]: patterns
-//                (* and ?) of "stream/channel"; a stream's name alone is all of it. All, if left out.
-//                The name of a video's stream is its decoded frames; they come where it is named by more than
-//                wildcards. Its packets' columns come where they are named: "rgb/pts"
-//   "exclude"    patterns of what is left out after that
-//   "length"     rows of the reference clock, or "duration": seconds (number, or exact text "1001/30")
-//   "stride"     rows from one window's start to the next; default 1
-//   "past", "future"  rows more, before and after; default 0. They are part of T.
-//   "offsets"    {pattern: [..]}: for these channels T is the number of offsets from the window's start:
-//                integers are rows of the channel's own clock, fractions and texts "-0.5" are seconds
-//   "plan"       steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all
-//                other options see what they leave, as if the plan had been applied to the dataset
-//                before. Steps that look at a whole track (docs say which) make whole tracks. A mask whose
-//                "draw" is "epoch" takes other entries away in each epoch.
-//   "reference"  the stream whose clock counts rows; default: the first selected stream without
-//                entities, else the first
-//   "rate"       rows a second of a regular grid that replaces the reference's own clock
-//   "align"      "auto" (by kind: linear, slerp, as-of) | "nearest" | "asof" | "linear" | "native", or
-//                {pattern: one of them}; "native" leaves a stream at its own rate: its rows in the window's
-//                time one after the other, those of each entity by themselves, padded to the most rows
-//                of a window of this duration (explicit times are read once to know); its times then are
-//                [B, T, E] for entities
-//   "tolerance"  how far a row may lie from a moment, in time, and count as the one at it: for channels of whole
-//                rows (as-of), and for "offsets" in seconds of all. Default 0.001, but at most a quarter of
-//                the interval between rows; what is given counts up to half of it
-//   "hold"       how long a last row counts: "interval" (as the one before it), "end" (to the end of the
-//                episode), "auto" (default: "end" for labels, categories, events of streams with explicit times or
-//                one row), or {pattern: one of them}. "max_staleness": rows that are older do not count
-//   "edge"       "drop" (default): only windows that lie wholly inside | "pad": zeros outside |
-//                "clamp": the nearest row outside; both begin a window at every stride
-//   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});
-//                default: the most that an episode has. Sorted by kind, then index; a longer list is cut.
-//   "dtype"      "float32" or {pattern: dtype}, where "float", "int" and "bool" stand for all channels of such
-//                types; default: the channels' own. To whole numbers, fractions are
-//                cut off, and what the type cannot hold becomes its nearest end
-//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1) | "robust" (median 0, quartiles 1
-//                apart), or {"method", "axes": as for tp_dataset_measure, "per": "episode" or the path of a value of the
-//                metadata, "range": [low, high] of minmax and quantile}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
-//                whatever is chosen); default: of "train", where the dataset has it, else of all, and of these of the
-//                chosen episodes only (where none of "train" is chosen, of all of it). What the index does not have
-//                is measured now. The result is float32 unless a dtype is given. What does not vary becomes 0. Labels,
-//                categories, quaternions, matrices stay as they are, and images, depth, events, booleans that are not
-//                named
-//   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
-//                instead of their own, in the order of the patterns; a channel is in one of them
-//   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
-//                integers that can hold it), or {pattern: number}
-//   "masks"      true (default) | false | a list of "observed", "present", "padding"
-//   "size"       [height, width] of frames of videos and of channels that are pictures, or {pattern: ..}; default: their own
-//   "crop"       [height, width] of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
-//                shared by all its videos, or [top, left, height, width]; or {pattern: ..}. "size" scales it
-//   "flip"       how likely a window's pictures are mirrored left to right, default 0; refused beside channels of positions,
-//                directions, quaternions, angles, matrices or actions, unless "flip_world" names them
-//   "flip_world" {pattern: what each of the channel's last elements is multiplied by in mirrored windows, a number or a list}
-//   "pixels_of"  {pattern: the video of whose pixels the channel's numbers are}. Intrinsics, and positions of units "px" that
-//                end in 2, follow what is done to the pictures; default: the video, where all are cut and scaled alike
-//   "pixels"     "rgb24" | "gray8" | "gray16", or {pattern: ..}; default: gray where a video has nothing but brightness
-//   "layout"     "THWC" (default) | "TCHW", or {pattern: ..}: how colours of frames lie
-//   "depth"      depth (frames and channels of it) as distances in this unit, float32, NaN and not observed where there is
-//                none: "m", or an encoding where the dataset says none: {"encoding": "linear", "scale": 0.001, "units":
-//                "m", "invalid": [0]}, or {pattern: either}
-//   "time"       true: times of the rows of each stream, float64
-//   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
-//                (of its start), int64; "meta:time" (of its start), float64; "meta:split", int32, a code of its
-//                "categories" or -1; and for streams of entities "meta:entity:STREAM" [B, E, 3], int64: kind (a code
-//                of "categories"), index and type of each place, -1 for nobody. tp_loader_texts gives "meta:id"
-//   "values"     names or patterns of values of recordings: [B, ..] each, by their names: numbers float64, integers
-//                int64, categories int32 codes, arrays [B, ..]; "observed:NAME" [B] says which recordings have it
-//                (where not: NaN, the smallest integer, -1). "rate:STREAM" is the rows a unit of time. Texts lie in
-//                no array: tp_loader_texts gives them; "time_unit:STREAM", and "stream/channel" of a text, which is
-//                the one that is valid at a window's first row after "past", are texts too
+//   "channels"   [text | {..}]. Patterns (* and ?) of stream/channel, or {"kind": "quaternion"}; a stream's name alone
+//                is all of it. All by default. The name of a video's stream is its decoded frames; they come where it
+//                is named by more than wildcards. Its packets' columns come where they are named: rgb/pts.
+//   "exclude"    text | [text]. Patterns of what is left out after that.
+//   "length"     integer from 1. Rows of the reference clock; 1 where "duration" is not given either. T = "past" +
+//                "length" + "future".
+//   "duration"   number | text. The length in seconds, exact as a number that prints like it or a text such as
+//                "1001/30".
+//   "stride"     integer from 1, default 1. Rows from one window's start to the next.
+//   "past"       integer from 0, default 0. Rows more, before the window. They are part of T.
+//   "future"     integer from 0, default 0. Rows more, after the window. They are part of T.
+//   "offsets"    [number | text] | {pattern: [number | text]}. For these channels T is the number of offsets from the
+//                window's start: integers are rows of the channel's own clock, fractions and texts "-0.5" are seconds.
+//                Seconds that are rows but for rounding give exactly these rows: see "tolerance"; what lies between
+//                rows is made as "align" says.
+//   "plan"       {..}. Steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all other
+//                options see what they leave, as if the plan had been applied to the dataset before. Steps that look at
+//                a whole track (docs/signal.md says which) make whole tracks. A mask whose "draw" is "epoch" takes
+//                other entries away in each epoch.
+//   "reference"  text. The stream whose clock counts rows; by default the first selected stream without entities, else
+//                the first.
+//   "rate"       number | text. Rows a second of a regular grid that replaces the reference's own clock.
+//   "align"      "auto" | "nearest" | "asof" | "linear" | "native" | {pattern: one of these}. How rows of another clock
+//                are found. "auto", the default, goes by kind: linear, slerp, as-of. "native" leaves a stream at its
+//                own rate: its rows in the window's time one after the other, those of each entity by themselves,
+//                padded to the most rows of a window of this duration (explicit times are read once to know); its times
+//                then are [B, T, E] for entities.
+//   "tolerance"  number | text. How far a row may lie from a moment, in time, and count as the one at it, so that times
+//                rounded to milliseconds do not give labels of the row before. It holds for channels of whole rows
+//                (as-of), and for "offsets" in seconds of all; numbers between rows are interpolated at the exact time.
+//                0.001 by default, but at most a quarter of the interval between rows; what is given counts up to half
+//                of it.
+//   "hold"       "auto" | "interval" | "end" | {pattern: one of these}. How long a last row counts: "interval", as long
+//                as the time before it, "end", to the end of the episode, or "auto", the default: "end" for labels,
+//                categories, events and text of streams with explicit times or one row, which is how logs are recorded.
+//   "max_staleness" number | text | {pattern: number | text}. Rows that are older than so many seconds do not count;
+//                what follows is padding.
+//   "edge"       "drop" | "pad" | "clamp", default "drop". "drop": only windows that lie wholly inside; "pad": zeros
+//                outside; "clamp": the nearest row outside. The last two begin a window at every stride. A stream of a
+//                rate with gaps has a run of rows between two of them: with "drop" a window lies in one run; with the
+//                others, and by "offsets", rows beyond a gap are given, and what lies in the gap is outside.
+//   "entities"   integer from 1 to 65536 | {pattern: integer from 1 to 65536}. The most entities of a stream in a
+//                window; by default the most that an episode has. Sorted by kind, then index; a longer list is cut.
+//   "dtype"      text | {pattern: text}. The type of numbers, or {pattern: type}, where "float", "int" and "bool" stand
+//                for all channels of such types. By default the channels' own. To whole numbers, fractions are cut off,
+//                and what the type cannot hold becomes its nearest end.
+//   "normalize"  text | {..}. "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1) or "robust" (median 0,
+//                quartiles 1 apart), or {"method", "axes", "per", "range"}, or {pattern: either}. "axes": those of a
+//                row's shape that keep statistics of their own, all others being taken together: 0 for [C, H, W] by
+//                channel. "per": "episode", each recording by its own statistics, or a value of the episodes' metadata,
+//                each value by those of its episodes. "range": [low, high] of minmax and quantile instead of -1 and 1.
+//                The result is float32 unless "dtype" says otherwise. What does not vary becomes 0. Labels, categories,
+//                quaternions, matrices stay as they are, and images, depth, events, booleans that are not named.
+//   "normalize_split" text. The split whose statistics these are, or "all": of all, whatever is chosen. By default
+//                those of what was recorded in "train", where the dataset has it, else of all, and of these of the
+//                chosen episodes only (where none of "train" is chosen, of all of it), whatever a plan does. What the
+//                index does not have (a part of a split, quantiles, "axes", "per") is measured when the loader is made.
+//   "features"   {pattern: text | [text]}. {name: [patterns]}: these channels side by side in one [B, T, F] float32
+//                output instead of their own, in the order of the patterns. A channel is in one of them.
+//   "fill"       number | {pattern: number}. The number in place of what was not observed: of NaN in floats, of the
+//                smallest integer in integers that can hold it. A "dtype" of integers that cannot say what is missing
+//                needs it.
+//   "masks"      true or false | ["observed" | "present" | "padding"], default true. Which masks come: all, none, or
+//                some of "observed" [B, T, (E,) ...], "present" [B, T, E], "padding" [B, T]. Where channels of a stream
+//                have different rows, each has its own: padding:STREAM/CHANNEL.
+//   "time"       true or false, default false. Whether times of the rows of each stream come, too: time:STREAM, [B, T]
+//                float64.
+//   "meta"       true or false, default false. Whether it is said which window it is, [B] each: meta:dataset,
+//                meta:episode, meta:window (in the order of its dataset), meta:row (of its start), int64; meta:time (of
+//                its start), float64; meta:split, int32, a code of its categories or -1; of clips meta:clip, int64, the
+//                number in the list; and for streams of entities meta:entity:STREAM, [B, E, 3] int64: kind (a code of
+//                its categories), index and type of who is in each place, -1 for nobody. tp_loader_texts gives meta:id.
+//   "values"     text | [text]. Names or patterns of values of recordings: [B, ...] each, by their names: numbers
+//                float64, integers int64, categories int32 codes; observed:NAME, [B], says which recordings have it
+//                (where not: NaN, the smallest integer, -1). rate:STREAM is the rows a unit of time. Texts lie in no
+//                array; time_unit:STREAM, and stream/channel of a text, which is the one that is valid at a window's
+//                first row after "past", are texts, too. A mixture has the values of all. tp_loader_texts gives texts.
+//   "size"       [number] | {pattern: [number]}. [height, width] of frames of videos and of channels of images and
+//                depth ([H, W] or [H, W, planes]); their own by default. Between frames the nearest one counts, or the
+//                last one where "align" is "asof".
+//   "crop"       [number] | {pattern: [number]}. [height, width] of the stored pictures, at a place drawn for each
+//                window from (seed, epoch, window) and shared by all its videos, or [top, left, height, width]. "size"
+//                scales it.
+//   "flip"       number from 0 to 1, default 0. How likely a window's pictures are mirrored left to right; refused
+//                beside channels of positions, directions, quaternions, angles, matrices or actions, unless
+//                "flip_world" names them.
+//   "flip_world" {pattern: number | [number]}. What each of the channel's last elements is multiplied by in mirrored
+//                windows: {"player/pos": [-1, 1, 1], "state/action": 1}.
+//   "pixels_of"  {pattern: text}. The video of whose pixels the channel's numbers are: {"camera/K": "rgb"}. Intrinsics,
+//                and positions of units px that end in 2, follow what is done to the pictures; by default the video,
+//                where all are cut and scaled alike.
+//   "pixels"     "rgb24" | "gray8" | "gray16" | {pattern: one of these}. The samples of frames; by default gray where a
+//                video has nothing but brightness.
+//   "layout"     "THWC" | "TCHW" | {pattern: one of these}. How colours of frames lie; "THWC" by default.
+//   "depth"      text | {..}. Depth (videos and channels of it) as distances in this unit, float32, NaN and not
+//                observed where there is none: "m", or an encoding where the dataset says none: {"encoding": "linear",
+//                "scale": 0.001, "units": "m", "invalid": [0]}, or {pattern: either}. Refused where nobody says it.
 //
 //   Which windows, in which order
-//   "clips"      windows are clips: [{"episode", "start": time or "start_row", "rows" or "seconds", "rate", "unit",
-//                "id", "label", "dataset"}] (schemas/clips.schema.json), or the path of a file of them (.csv, .json,
-//                .jsonl), or the name of a list that the dataset has. Row k of a clip lies at start + k / rate,
-//                and each channel gives its nearest row, of two equally near ones the earlier, unless
-//                "align" says otherwise; labels, categories, events and text of streams with explicit times are
-//                as-of. "past" and "future" are rows more at the clip's rate; "length", "duration", "stride" and
-//                "rate" have no place. Clips of several lengths need "edge": "pad". "meta" has "meta:clip", the
-//                number in the list
-//   "split"      a name, or a list of names: of a split scheme, or those that episodes were recorded with
-//   "scheme"     the split scheme ('trajpack split'); by default "default", where there is one, or the only
-//                one of a dataset whose episodes have no splits. Where it cuts episodes, rows from a window's
-//                start on lie in the split, those before it may lie in its context, and no other is seen
-//   "fold"       the fold that is "test" in a scheme of folds; the others are "train"
-//   "episodes"   ids or patterns of ids
-//   "where"      {"value": v | [values] | {"min": x, "max": y}}: values of recordings, or paths in their metadata
-//   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.
-//                Tests on one channel (several are ANDed): "any", "all" of its values,
-//                all of the "first" or "last" row, the "mean", "min", "max", "std" (over n) of them, or
-//                what share is "missing". Compared with a number, truth or category, a list of them, or
-//                {"min", "max"} (inclusive), {"above", "below"}. "component": elements of a row;
-//                "of": "abs" | "norm" (a row's length) | "change" (from the row before), or a list.
-//                {"and": [..]}, {"or": [..]}, {"not": ..} join tests. What counts are values that were
-//                observed, of rows of any stream that lie within the window's time, of all entities;
-//                a window without any passes no test but "not". {"value": NAME, "is": ..} asks for a value
-//                of the window's recording, which is compared in the same way (a text with texts)
-//   "window_weights"  windows are drawn with replacement, with these chances: {"channel": ..,
-//                "statistic": "mean"}, {"value": NAME}, or true: they come by tp_loader_set_weights
-//   "cache_dir"  where to keep what "windows_where" found; "" for nowhere. Default: $XDG_CACHE_HOME or
-//                ~/.cache, /trajpack, for datasets from 64 MiB on
-//   "shuffle"    "global" (default) | "block" | "none"
-//   "block_windows" (default 64), "block_count" (default 64)  windows of a block, blocks of a pool
-//   "seed"       default 0;  "epoch": the epoch to begin with, default 0
-//   "batch"      windows of a batch on this rank; default 32
-//   "drop_last"  true (default): the last windows of an epoch that do not fill a batch on every rank are
-//                left out. false: they come as a smaller batch. A rank that would have none of the last
-//                windows gets one of another rank again, its rows marked as padding: tp_batch_repeated
-//   "rank", "world"  this one of so many; default 0 of 1. Window j of a step's global batch goes to rank
-//                j % world. tp_loader_set_part changes them.
-//   "weights"    of the datasets of a mixture, by window
-//   "epoch_windows"  windows of an epoch of a mixture, of weighted windows, or with "replacement"; default: as
-//                many as the datasets have together
-//   "replacement"  true: every window of an epoch is drawn anew from all, each with the same chance
+//   "clips"      text | [..] | {..}. Windows are clips instead of all that fit: [{"episode", "start": time or
+//                "start_row", "rows" or "seconds", "rate", "unit", "id", "label", "dataset"}]
+//                (schemas/clips.schema.json), or the path of a file of them (.csv, .json, .jsonl), or the name of a
+//                list that the dataset has. Row k of a clip lies at start + k / rate, and each channel gives its
+//                nearest row, of two equally near ones the earlier, unless "align" says otherwise; labels, categories,
+//                events and text of streams with explicit times are as-of. "past" and "future" are rows more at the
+//                clip's rate; "length", "duration", "stride" and "rate" have no place. Clips of several lengths need
+//                "edge" "pad".
+//   "split"      text | [text]. Names of splits: of a split scheme, or those that episodes were recorded with.
+//   "scheme"     text. The split scheme (trajpack split); by default "default", where there is one, or the only one of
+//                a dataset whose episodes have no splits. Where it cuts episodes, the rows of a window from its start
+//                on lie in the split; those before it ("past", negative "offsets") may reach back by the split's
+//                context, and nothing else of the episode is seen.
+//   "fold"       integer from 0. The fold that is "test" in a scheme of folds; the others are "train".
+//   "episodes"   text | [text]. Ids or patterns of ids (*, ?), each of some episode.
+//   "where"      {..}. {"label": value | [values] | {"min": x, "max": y}}: values of recordings, or paths in their
+//                metadata.
+//   "windows_where" {..}. A test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}. Tests on one
+//                channel (several are ANDed): "any", "all" of its values, all of the "first" or "last" row, the "mean",
+//                "min", "max", "std" (over n) of them, or what share is "missing". Compared with a number, truth or
+//                category, a list of them, or {"min", "max"} (inclusive), {"above", "below"}. "component": elements of
+//                a row; "of": "abs", "norm" (a row's length), "change" (from the row before), or a list. {"and": [..]},
+//                {"or": [..]}, {"not": ..} join tests. What counts are values that were observed, of rows of the
+//                channel's own stream that lie within the window's time, of all entities; a label that a log holds from
+//                before is none, and a window without any passes no test but "not". {"value": NAME, "is": ..} asks for
+//                a value of the window's recording, which is compared in the same way (a text with texts). All windows
+//                are looked at once, by all threads.
+//   "window_weights" {..} | true. Windows are drawn with replacement, with these chances: {"channel": .., "statistic":
+//                "mean"} or {"value": NAME}. Or true: they come by tp_loader_set_weights.
+//   "cache_dir"  text. Where to keep what "windows_where" found; "" for nowhere. By default $XDG_CACHE_HOME or
+//                ~/.cache, /trajpack, for datasets from 64 MiB on.
+//   "shuffle"    "global" | "block" | "none" | true or false, default "global". "global" or true: a permutation of all
+//                windows, another one each epoch; "block": blocks of "block_windows", permuted among "block_count" of
+//                them; "none" or false: the order of the dataset. With videos of long groups of pictures and neither
+//                number given, a block is the windows that begin in a group, and a pool has as many of them as
+//                "frame_cache" holds.
+//   "block_windows" integer from 1, default 64. Windows of a block.
+//   "block_count" integer from 1, default 64. Blocks of a pool.
+//   "seed"       integer, default 0. What the order is drawn from.
+//   "epoch"      integer from 0, default 0. The epoch to begin with.
+//   "batch"      integer from 1, default 32. Windows of a batch on this rank: B.
+//   "drop_last"  true or false, default true. Whether the last windows of an epoch that do not fill a batch on every
+//                rank are left out. Otherwise they come as a smaller batch. A rank that would have none of the last
+//                windows gets one of another rank's again, all of its rows marked as padding. tp_batch_repeated tells
+//                it.
+//   "rank"       integer from 0, default 0. This process among "world". Window j of a step's global batch goes to rank
+//                j % world. tp_loader_set_part changes it.
+//   "world"      integer from 1, default 1. How many processes share the windows.
+//   "weights"    [number above 0]. Of the datasets of a mixture, by window.
+//   "epoch_windows" integer from 1. Windows of an epoch of a mixture, of weighted windows, or with "replacement"; by
+//                default as many as the datasets have together.
+//   "replacement" true or false. Whether every window of an epoch is drawn anew from all, each with the same chance.
 //
 //   The engine
-//   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
-//   "frame_cache" bytes of decoded pictures to keep; default 512 MiB for "block" where that holds the pictures of a pool,
-//                else 0
-//   "cache"      bytes of inflated chunks to keep; default 192 MiB with "plan", 64 MiB for "block", else 0
-//   "verify"     when the checksum of a chunk is compared with its bytes: "always" (default): each time that it
-//                is read | "first": the first time that this loader reads it | "never". Chunks in the cache
-//                were compared when they were read. Index and manifest are compared always.
-//   "mmap"       true: shards are mapped into memory instead of read: faster, but a file that is cut or a
-//                disk that fails then ends the process with SIGBUS. Default: false
-//   "on_error"   "raise" (default) | "skip": windows that touch damaged data are left out of their
-//                batch, counted and named in the statistics
+//   "threads"    integer from 0 to 1024, default 0. Threads; 0 for as many as there are processors.
+//   "prefetch"   integer from 1 to 1024, default 4. Batches that are made ahead.
+//   "frame_cache" integer from 0. Bytes of decoded pictures to keep; by default 512 MiB for "block" where that holds
+//                the pictures of a pool, else 0.
+//   "cache"      integer from 0. Bytes of inflated chunks to keep; by default 192 MiB with "plan", 64 MiB for "block",
+//                else 0.
+//   "verify"     "always" | "first" | "never", default "always". When the checksum of a chunk is compared with its
+//                bytes: each time that it is read, the "first" time that this loader reads it, or "never". Chunks in
+//                the "cache" were compared when they were read. Index and manifest are compared always.
+//   "mmap"       true or false, default false. Whether shards are mapped into memory instead of read: faster, most of
+//                all with the codec "none", but a file that is cut or a disk that fails then ends the process with
+//                SIGBUS.
+//   "on_error"   "raise" | "skip", default "raise". "skip": windows that touch damaged data are left out of their
+//                batch, counted and named in the statistics.
+// End of options
 int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const char *options,
                          tp_loader **loader, tp_error *error);
 

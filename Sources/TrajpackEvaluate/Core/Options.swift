@@ -23,9 +23,6 @@ struct Option<Owner: Sendable>: Sendable {
   var choices: [String] = []
 }
 
-/// A writable key path that may cross threads.
-typealias OptionPath<Owner, T> = any WritableKeyPath<Owner, T> & Sendable
-
 extension EvaluationOptions {
   /// Every option with its value, in the table's order.
   var described: [Field] { Self.table.map { Field($0.name, $0.read(self)) } }

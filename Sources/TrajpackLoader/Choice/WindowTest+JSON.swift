@@ -7,7 +7,7 @@ extension OptionReader {
     guard depth < 32 else { throw wrong("nested less than 32 deep") }
     if let first = members.first, ["and", "or", "not"].contains(first.name) {
       guard members.count == 1 else { throw wrong("'and', 'or' or 'not' alone in its object") }
-      let inner = OptionReader(name: "\(name).\(first.name)", value: first.value)
+      let inner = member(first)
       if first.name == "not" { return .not(try inner.windowTest(depth: depth + 1)) }
       let tests = try inner.list { (o) throws(TrajpackError) in
         try o.windowTest(depth: depth + 1)
@@ -30,7 +30,7 @@ extension OptionReader {
               among: ["and", "or", "not"] + Self.measureNames
                 + (measure.isValue ? ["is"] : WindowStatistic.allCases.map(\.rawValue))))
       }
-      let reader = OptionReader(name: "\(name).\(member.name)", value: member.value)
+      let reader = self.member(member)
       tests.append(
         .question(
           WindowQuestion(measure: measure, statistic: statistic, rule: try reader.numberRule())))

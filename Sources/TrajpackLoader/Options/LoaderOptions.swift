@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackSignal
 
-/// What a loader is asked for; `trajpack.h` describes each member of the JSON.
+/// What a loader is asked for; ``table`` declares each option.
 public struct LoaderOptions: Sendable {
   /// Which channels.
   enum Selector: Sendable {
@@ -72,7 +72,6 @@ public struct LoaderOptions: Sendable {
   }
 
   var channels: [Selector] = [.pattern(Pattern("*"))]
-  var isAll = true
   var exclude: [Pattern] = []
   var length: Int?
   var duration: Rational?
@@ -132,7 +131,7 @@ public struct LoaderOptions: Sendable {
   }
   var windowWeights: WindowWeights?
   var cacheFolder: String?
-  var shuffle = WindowOrder.Shuffle.global
+  var order = Order.global
   var blockWindows = 64
   var blockCount = 64
   var seed: UInt64 = 0
@@ -145,6 +144,20 @@ public struct LoaderOptions: Sendable {
   var epochWindows: UInt64?
   var replacement: Bool?
 
+  /// The names of orders.
+  enum Order: String, Sendable, CaseIterable { case global, block, none }
+  var shuffle: WindowOrder.Shuffle {
+    switch order {
+    case .global: .global
+    case .none: .none
+    case .block: .block(windows: blockWindows, count: blockCount)
+    }
+  }
+
+  /// What becomes of windows that touch damaged data.
+  enum ErrorRule: String, Sendable, CaseIterable { case raise, skip }
+  var skipsErrors: Bool { onError == .skip }
+
   /// When the checksum of a chunk is compared with its bytes.
   public enum Verification: String, Sendable, CaseIterable { case always, first, never }
   var verify = Verification.always
@@ -154,7 +167,10 @@ public struct LoaderOptions: Sendable {
   var threads = 0
   var prefetch = 4
   var cache: Int?
-  var skipsErrors = false
+  var onError = ErrorRule.raise
+
+  /// Whether channels are not chosen.
+  var isAll: Bool { json["channels"] ?? .null == .null }
 
   /// The options as they were given.
   public var json: JSONValue = .object([])

@@ -34,7 +34,7 @@ extension OptionReader {
     guard let members = value.members else { return NormalizationRule(method: try choice()) }
     var rule = NormalizationRule(method: .standard)
     for member in members where member.value != .null {
-      let reader = OptionReader(name: "\(name).\(member.name)", value: member.value)
+      let reader = self.member(member)
       switch member.name {
       case "method": rule.method = try reader.choice()
       case "axes": rule.axes = try reader.axes()

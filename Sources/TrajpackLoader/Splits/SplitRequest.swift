@@ -1,36 +1,39 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// A split scheme that a program asks for; `tp_dataset_split` in `trajpack.h` names the members of its JSON.
+/// A split scheme that a program asks for; ``table`` declares each option.
 public struct SplitRequest {
   private var name = SplitScheme.defaultName
   private var rule: SplitRule?
   private var isDryRun = false
   private var removes = false
 
+  /// A request of nothing in particular, which has the defaults.
+  package init() {}
+
   /// Reads a request.
   ///
   /// - Throws: A usage error naming the member that is wrong.
   public init(json text: String) throws(TrajpackError) {
-    for member in try JSONValue(parsing: text).members ?? [] where member.value != .null {
-      let option = OptionReader(name: member.name, value: member.value)
-      switch member.name {
-      case "name": name = try option.text()
-      case "rule": rule = try SplitRule(json: member.value)
-      case "dry_run": isDryRun = try option.truth()
-      case "remove": removes = try option.truth()
-      default:
-        throw TrajpackError(
-          .usage,
-          "there is no option '\(member.name)' of a split"
-            + Suggestion.text(for: member.name, among: ["name", "rule", "dry_run", "remove"]))
-      }
-    }
+    let json = try OptionTable<Self>.object(of: text, like: "{\"rule\": {\"by\": \"subject\"}}")
+    try Self.table.read(json, into: &self)
     guard removes != (rule != nil), !removes || !isDryRun else {
       throw TrajpackError(
         .usage, "a split needs a 'rule' that makes a scheme, or 'remove' to forget one")
     }
   }
+
+  /// Every option.
+  package static let table = OptionTable<Self>(
+    [
+      OptionDeclaration("name", \.name, .text, "The name of the scheme."),
+      OptionDeclaration(
+        "rule", \.rule,
+        OptionForm(.type("object")) { (o) throws(TrajpackError) in try SplitRule(json: o.value) },
+        "What belongs to which split (schemas/splits.schema.json)."),
+      OptionDeclaration("dry_run", \.isDryRun, .truth, "Whether nothing is written."),
+      OptionDeclaration("remove", \.removes, .truth, "Whether the scheme is forgotten."),
+    ], unknown: { "there is no option '\($0)' of a split" })
 
   /// Makes the scheme of a dataset, or forgets it.
   ///

@@ -62,65 +62,69 @@ package struct SplitRule: Sendable {
   /// - Throws: A usage error naming the member that is wrong, and what it may be.
   package init(json: JSONValue) throws(TrajpackError) {
     self.json = json
-    guard let members = json.members else {
+    guard json.members != nil else {
       throw TrajpackError(
         .usage, "a rule of splits must be an object, like {\"splits\": {\"train\": \"0:60%\"}}")
     }
-    for member in members where member.value != .null {
-      try set(member.name, OptionReader(name: member.name, value: member.value))
-    }
+    try Self.table.read(json, into: &self)
     try check()
   }
 
-  private mutating func set(_ name: String, _ option: OptionReader) throws(TrajpackError) {
-    switch name {
-    case "splits":
-      for member in try option.object() {
-        guard !member.name.isEmpty, member.name.utf8.count <= 200,
-          member.name == member.name.printable
-        else {
-          throw TrajpackError(
-            .usage,
-            "\(String(reflecting: member.name)) cannot be the name of a split; use printable text")
+  /// Every member; `schemas/splits.schema.json` says more.
+  private static let table = OptionTable<Self>(
+    [
+      OptionDeclaration("splits", .type("object"), "The splits, each with what belongs to it.") {
+        (rule, option) throws(TrajpackError) in try rule.setSplits(option)
+      },
+      OptionDeclaration(
+        "by", \.by, .text, "Splits are the values of this member, or the folders of the ids."),
+      OptionDeclaration("folds", \.folds, .integer(2...1 << 20), "How many folds there are."),
+      OptionDeclaration(
+        "over", .choice(["episodes", "rows", "time"]), default: "episodes",
+        "What folds are cut from."
+      ) { (rule, option) throws(TrajpackError) in
+        switch try option.text() {
+        case "episodes": rule.foldsCutRows = false
+        case "rows": rule.foldsCutRows = true
+        case "time": (rule.foldsCutRows, rule.foldsGrow) = (true, true)
+        default: throw option.wrong("'episodes', 'rows' or 'time'")
         }
-        let reader = OptionReader(name: "splits.\(member.name)", value: member.value)
-        let selectors =
-          try member.value.array != nil
-          ? reader.list { (o) throws(TrajpackError) in try Selector(o) } : [Selector(reader)]
-        splits.append((member.name, selectors))
+      },
+      OptionDeclaration(
+        "context", \.context,
+        OptionForm(.type("integer", "string")) { (o) throws(TrajpackError) in try Context(o) },
+        "What windows may see before a range."),
+      OptionDeclaration("contexts", .type("object"), "Contexts of single splits.") {
+        (rule, option) throws(TrajpackError) in
+        for member in try option.object() {
+          rule.contexts[member.name] = try Context(option.member(member))
+        }
+      },
+      OptionDeclaration("stream", \.stream, .text, "The stream whose rows are counted."),
+      OptionDeclaration(
+        "seed", \.seed, .integer(Int.min...Int.max), "What shares and folds are drawn from."),
+      OptionDeclaration("shuffle", \.isShuffled, .truth, "Whether folds of episodes are drawn."),
+      OptionDeclaration(
+        "stratify", \.stratify, .text, "The value whose shares are to be the same in each split."),
+      OptionDeclaration("group", \.group, .text, "The value whose episodes stay together."),
+    ], unknown: { "a rule of splits has no member '\($0)'" })
+
+  private mutating func setSplits(_ option: OptionReader) throws(TrajpackError) {
+    for member in try option.object() {
+      guard !member.name.isEmpty, member.name.utf8.count <= 200,
+        member.name == member.name.printable
+      else {
+        throw TrajpackError(
+          .usage,
+          "\(String(reflecting: member.name)) cannot be the name of a split; use printable text")
       }
-    case "by": by = try option.text()
-    case "folds": folds = try option.integer(2...1 << 20)
-    case "over":
-      switch try option.text() {
-      case "episodes": foldsCutRows = false
-      case "rows": foldsCutRows = true
-      case "time": (foldsCutRows, foldsGrow) = (true, true)
-      default: throw option.wrong("'episodes', 'rows' or 'time'")
-      }
-    case "context": context = try Context(option)
-    case "contexts":
-      for member in try option.object() {
-        contexts[member.name] = try Context(
-          OptionReader(name: "contexts.\(member.name)", value: member.value))
-      }
-    case "stream": stream = try option.text()
-    case "seed":
-      seed = UInt64(bitPattern: Int64(try option.integer(Int.min...Int.max)))
-    case "shuffle": isShuffled = try option.truth()
-    case "stratify": stratify = try option.text()
-    case "group": group = try option.text()
-    default:
-      throw TrajpackError(
-        .usage,
-        "a rule of splits has no member '\(name)'\(Suggestion.text(for: name, among: Self.names))")
+      let reader = option.member(member)
+      let selectors =
+        try member.value.array != nil
+        ? reader.list { (o) throws(TrajpackError) in try Selector(o) } : [Selector(reader)]
+      splits.append((member.name, selectors))
     }
   }
-
-  private static let names = [
-    "splits", "by", "folds", "over", "context", "contexts", "stream", "seed", "shuffle", "stratify",
-    "group",
-  ]
 
   private func check() throws(TrajpackError) {
     let ways = [!splits.isEmpty, by != nil, folds != nil].count { $0 }
@@ -174,13 +178,13 @@ extension SplitRule.Selector {
   init(_ option: OptionReader) throws(TrajpackError) {
     if let ids = option.value["ids"] {
       self = .ids(
-        try OptionReader(name: "\(option.name).ids", value: ids).list { (o) throws(TrajpackError) in
+        try option.member(.init("ids", ids)).list { (o) throws(TrajpackError) in
           try o.text()
         })
       return
     }
     if let condition = option.value["where"] {
-      let reader = OptionReader(name: "\(option.name).where", value: condition)
+      let reader = option.member(.init("where", condition))
       guard let member = condition.members?.first, condition.members?.count == 1 else {
         throw reader.wrong("an object with one value")
       }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Which statistics are asked for; `trajpack.h` describes each member of the JSON.
+/// Which statistics are asked for; ``table`` declares each option.
 public struct StatisticsRequest: Sendable {
   /// What has statistics of its own.
   enum Grouping: Sendable, Equatable {
@@ -18,7 +18,7 @@ public struct StatisticsRequest: Sendable {
   }
 
   /// Channels and episodes, as a loader chooses them.
-  var options: LoaderOptions
+  var options = LoaderOptions()
   var rows: Range<Int>?
   var hasEnd = true
   var axes = Rules<[Int]>()
@@ -28,65 +28,76 @@ public struct StatisticsRequest: Sendable {
   /// Whether the result is to be kept in a side file.
   public private(set) var saves = false
 
-  /// The members that a loader has as well.
-  private static let shared = [
-    "channels", "exclude", "split", "scheme", "fold", "episodes", "where", "reference",
-  ]
-  private static let own = ["rows", "axes", "by", "quantiles", "threads", "save"]
+  /// A request of nothing in particular, which has the defaults.
+  package init() {}
 
   /// Reads a request from JSON text.
   ///
   /// - Throws: A usage error naming the member that is wrong, and what it may be.
   public init(json text: String) throws(TrajpackError) {
-    let value: JSONValue
-    do throws(TrajpackError) {
-      value = try JSONValue(parsing: text)
-    } catch {
-      throw TrajpackError(.usage, "the options are no JSON: \(error.message)")
-    }
-    guard let members = value.members else {
-      throw TrajpackError(.usage, "the options must be an object, like {\"split\": \"train\"}")
-    }
-    for member in members where !(Self.shared + Self.own).contains(member.name) {
-      throw TrajpackError(
-        .usage,
-        "there is no option '\(member.name)' of statistics"
-          + Suggestion.text(for: member.name, among: Self.shared + Self.own))
-    }
-    let given = members.filter { $0.value != .null }
-    options = try LoaderOptions(
-      json: JSONValue.object(given.filter { $0.name != "rows" && !Self.own.contains($0.name) })
-        .text())
-    for member in given where Self.own.contains(member.name) {
-      try set(member.name, OptionReader(name: member.name, value: member.value))
-    }
+    let json = try OptionTable<Self>.object(of: text, like: "{\"split\": \"train\"}")
+    options.json = json
+    try Self.table.read(json, into: &self)
   }
 
-  private mutating func set(_ name: String, _ option: OptionReader) throws(TrajpackError) {
-    switch name {
-    case "rows":
-      guard let bounds = option.value.array, bounds.count == 2 else {
-        throw option.wrong("two numbers of rows, [first, end], the second null for the last row")
-      }
-      let first = try OptionReader(name: name, value: bounds[0]).integer(0...1 << 60)
-      hasEnd = bounds[1] != .null
-      let end =
-        hasEnd
-        ? try OptionReader(name: name, value: bounds[1]).integer(0...1 << 60) : first + 1
-      guard first < end else { throw option.wrong("[first, end] with first below end") }
-      rows = first..<end
-    case "axes":
-      axes = try option.rules { (o) throws(TrajpackError) in try o.axes() }
-    case "by":
+  /// Every option: those by which a loader chooses, too, and how they are measured.
+  package static let table = OptionTable<Self>(
+    LoaderOptions.table.options.filter { shared.contains($0.name) }.map { $0.of(\.options) } + own,
+    unknown: { "there is no option '\($0)' of statistics" })
+  private static let own: [OptionDeclaration<Self>] = [
+    OptionDeclaration(
+      "rows", .record(["type": "array"]),
+      """
+      `[first, end]`: rows from the first, before the end (null: to the last), counted in each episode on the stream \
+      `reference`; of other streams the rows of that time.
+      """
+    ) { (request, option) throws(TrajpackError) in try request.setRows(option) },
+    OptionDeclaration(
+      "axes", \.axes,
+      .rules(
+        OptionForm(.oneOrMore(.type("integer"))) { (o) throws(TrajpackError) in try o.axes() }),
+      """
+      Axes of a row's shape that keep statistics of their own, a number or a list; all others are taken together: `[0]` of \
+      rows `[C, H, W]` gives C components. By default each element its own, points by axis, images and depth as a whole.
+      """),
+    OptionDeclaration(
+      "by", .type("string"),
+      """
+      `"episode"`, or the path of a value in the episode's metadata: statistics of each group.
+      """
+    ) { (request, option) throws(TrajpackError) in
       switch try option.text() {
-      case "stream": grouping = nil
-      case "episode": grouping = .episode
-      case let path: grouping = .value(path)
+      case "stream": request.grouping = nil
+      case "episode": request.grouping = .episode
+      case let path: request.grouping = .value(path)
       }
-    case "quantiles": quantiles = try option.truth()
-    case "save": saves = try option.truth()
-    default: options.threads = try option.integer(0...1024)
+    },
+    OptionDeclaration(
+      "quantiles", \.quantiles, .truth,
+      "Whether there are some; by default of channels with at most 64 components."),
+    OptionDeclaration(
+      "save", \.saves, .truth,
+      """
+      Whether the result is kept in a side file of the dataset (archive-format.md, section 11); the same request, and loaders \
+      that normalize by these rows, find it where the dataset is opened after that.
+      """),
+  ]
+  private static let shared = [
+    "channels", "exclude", "split", "scheme", "fold", "episodes", "where", "reference", "threads",
+  ]
+
+  private mutating func setRows(_ option: OptionReader) throws(TrajpackError) {
+    guard let bounds = option.value.array, bounds.count == 2 else {
+      throw option.wrong("two numbers of rows, [first, end], the second null for the last row")
     }
+    func row(_ bound: JSONValue) throws(TrajpackError) -> Int {
+      try OptionReader(name: option.name, value: bound).integer(0...1 << 60)
+    }
+    let first = try row(bounds[0])
+    hasEnd = bounds[1] != .null
+    let end = hasEnd ? try row(bounds[1]) : first + 1
+    guard first < end else { throw option.wrong("[first, end] with first below end") }
+    rows = first..<end
   }
 }
 

@@ -55,13 +55,7 @@ public struct TrackFrames {
   /// The unit of distances, where frames are distances in a known unit.
   public let units: String?
 
-  private static let formats: [(String, tpv_format)] = [
-    ("rgb24", TPV_RGB24), ("gray8", TPV_GRAY8), ("gray16", TPV_GRAY16), ("native", TPV_NATIVE),
-  ]
-
-  /// Opens the video of a track. `options`: the JSON of an object with "format" (`rgb24`, `gray8`, `gray16`, `native`;
-  /// by default gray where the video has nothing but brightness), "crop" [top, left, height, width], "size" [height, width],
-  /// "layout" (`THWC`, `TCHW`), and "depth": distances, NaN where there is none, in a unit ("m"), or of an encoding.
+  /// Opens the video of a track. `options`: the JSON of ``FrameOptions``.
   ///
   /// - Throws: A usage error where the track is no video or the output cannot be made; ``VideoLibrary/missing``.
   public init(
@@ -72,8 +66,9 @@ public struct TrackFrames {
     guard stream.isVideo else {
       throw TrajpackError(.usage, "stream '\(stream.name)' is no video, so it has no frames")
     }
-    let (asked, crop, depth) = try Self.output(options)
-    var output = asked
+    let asked = try FrameOptions(json: options)
+    let (crop, depth) = (asked.crop, asked.depth)
+    var output = asked.output
     source = dataset.frames.source()
     // Tracks are numbered through the dataset, so that these do.
     video = try source.video(
@@ -95,7 +90,8 @@ public struct TrackFrames {
     output = layout.output
     self.output = output
     let format =
-      Self.formats.first { Int32(bitPattern: $0.1.rawValue) == output.format }?.0 ?? "native"
+      FrameOptions.formats.first { Int32(bitPattern: $0.1.rawValue) == output.format }?.0
+      ?? "native"
     self.depth = depth
     guard format != "native" else {
       guard depth == nil else {
@@ -113,49 +109,6 @@ public struct TrackFrames {
     bytes = frames.channel.elements * type.size
     self.format = depth == nil ? format : "depth"
     units = frames.channel.units
-  }
-
-  private static func output(
-    _ options: String
-  ) throws(TrajpackError) -> (tpv_output, FrameCrop?, DepthRequest?) {
-    var output = tpv_output()
-    var depth: DepthRequest?
-    var crop: FrameCrop?
-    let value: JSONValue
-    do throws(TrajpackError) {
-      value = try JSONValue(parsing: options)
-    } catch {
-      throw TrajpackError(.usage, "the options are no JSON: \(error.message)")
-    }
-    for member in value.members ?? [] where member.value != .null {
-      let option = OptionReader(name: member.name, value: member.value)
-      switch member.name {
-      case "format":
-        let name = try option.text()
-        guard let found = formats.first(where: { $0.0 == name }) else {
-          throw option.wrong(formats.map { "'\($0.0)'" }.joined(separator: ", "))
-        }
-        output.format = Int32(bitPattern: found.1.rawValue)
-      case "size":
-        let size = try option.frameSize()
-        (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
-      case "crop":
-        let numbers = try option.frameCrop()
-        guard numbers.count == 4 else { throw option.wrong("[top, left, height, width]") }
-        crop = FrameCrop(numbers)
-      case "layout":
-        let layout: LoaderOptions.FrameLayout = try option.choice()
-        output.planar = layout == .TCHW ? 1 : 0
-      case "depth": depth = try DepthRequest(member.name, member.value)
-      default:
-        throw TrajpackError(
-          .usage,
-          "there is no option '\(member.name)'"
-            + Suggestion.text(
-              for: member.name, among: ["format", "size", "crop", "layout", "depth"]))
-      }
-    }
-    return (output, crop, depth)
   }
 
   /// Decodes frames, in any order and with repetitions, one after the other into `out`.

@@ -9,7 +9,8 @@ package struct PlanReader {
 
   init(_ value: JSONValue, at path: String) throws(TrajpackError) {
     guard let members = value.members else {
-      throw TrajpackError(.usage, "\(path) must be an object, not \(Self.short(value))")
+      throw TrajpackError(
+        .usage, "\(path) must be an object, not \(OptionReader(path: path, value: value).printed)")
     }
     for (i, member) in members.enumerated()
     where members[..<i].contains(where: { $0.name == member.name }) {
@@ -37,41 +38,41 @@ package struct PlanReader {
   }
 
   func wrong(_ name: String, _ value: JSONValue, _ expected: String) -> TrajpackError {
-    TrajpackError(
-      .usage, "\(path).\(name) is \(Self.short(value)), but must be \(expected)")
+    reader(name, value).wrong(expected)
   }
 
-  private static func short(_ value: JSONValue) -> String {
-    let text = value.text()
-    return text.utf8.count > 60 ? String(text.prefix(60)) + "…" : text
+  private func reader(_ name: String, _ value: JSONValue) -> OptionReader {
+    OptionReader(path: "\(path).\(name)", value: value)
+  }
+
+  /// The member as it is read; `nil` where it is absent or `null`.
+  private mutating func member<Value>(
+    _ name: String, _ read: (OptionReader) throws(TrajpackError) -> Value
+  ) throws(TrajpackError) -> Value? {
+    guard let value = value(name) else { return nil }
+    return try read(reader(name, value))
   }
 
   mutating func text(_ name: String) throws(TrajpackError) -> String? {
-    guard let value = value(name) else { return nil }
-    guard let text = value.string, !text.isEmpty else { throw wrong(name, value, "text") }
-    return text
+    try member(name) { (o) throws(TrajpackError) in
+      let text = try o.text()
+      guard !text.isEmpty else { throw o.wrong("text") }
+      return text
+    }
   }
 
   mutating func truth(_ name: String, _ otherwise: Bool) throws(TrajpackError) -> Bool {
-    guard let value = value(name) else { return otherwise }
-    guard let truth = value.bool else { throw wrong(name, value, "true or false") }
-    return truth
+    try member(name) { (o) throws(TrajpackError) in try o.truth() } ?? otherwise
   }
 
   mutating func integer(
     _ name: String, in range: ClosedRange<Int>
   ) throws(TrajpackError) -> Int? {
-    guard let value = value(name) else { return nil }
-    guard let number = value.int, range.contains(number) else {
-      throw wrong(name, value, "an integer from \(range.lowerBound) to \(range.upperBound)")
-    }
-    return number
+    try member(name) { (o) throws(TrajpackError) in try o.integer(range) }
   }
 
   mutating func number(_ name: String) throws(TrajpackError) -> Double? {
-    guard let value = value(name) else { return nil }
-    guard let number = value.double, number.isFinite else { throw wrong(name, value, "a number") }
-    return number
+    try member(name) { (o) throws(TrajpackError) in try o.finite() }
   }
 
   mutating func fraction(_ name: String) throws(TrajpackError) -> Double? {

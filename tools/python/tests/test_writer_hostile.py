@@ -183,7 +183,7 @@ def test_a_recording_that_failed_can_only_be_abandoned(writer):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"mode": "w"}, "mode is 'w'"), ({"rate": 0}, "must be above 0"), ({"rate": "fast"}, "must be a number"),
-    ({"rate": float("nan")}, "must be a number"), ({"codec": "lzma"}, "lz4, zstd, gzip or none"), ({"level": 99}, "'level'|levels"),
+    ({"rate": float("nan")}, "must be a number"), ({"codec": "lzma"}, "must be 'none', 'gzip', 'zstd', 'lz4'"), ({"level": 99}, "'level'|levels"),
     ({"chunk_rows": 0}, "'chunk_rows'"), ({"threads": 0}, "'threads'"), ({"shard_bytes": 1}, "'shard_bytes'"),
     ({"schema": {"a": {"dtype": "f4"}}, "channels": {}}, "give one"),
     ({"schema": {}}, "no channels"), ({"schema": {"a": {}}}, "has no dtype"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -138,6 +139,32 @@ def where(value: Any) -> Any:
         raise UsageError(f"option 'where' is {value!r}, but must be a dict such as {{'label': 'run', 'theta': "
                          "{'min': 0.5}}", option="where")
     return value
+
+
+def features(value: Any) -> dict[str, Any]:
+    """``{name: patterns}``, each a list."""
+    if not isinstance(value, Mapping):
+        raise UsageError(f"option 'features' is {value!r}, but must be a dict of patterns, {{name: [patterns]}}",
+                         option="features")
+    return {str(name): listed(patterns) for name, patterns in value.items()}
+
+
+def fill(value: Any) -> Any:
+    """What stands in place of what was not observed, without numbers that nothing can be filled with."""
+    out = plain(value)
+    for one in out.values() if isinstance(out, dict) else [out]:
+        if isinstance(one, float) and not math.isfinite(one):
+            raise UsageError(f"option 'fill' is {one}, but must be a finite number; floats have NaN anyway where "
+                             "nothing was observed, so leave it out to keep that", option="fill")
+    return out
+
+
+def masks(value: Any) -> Any:
+    """One mask, or several; none of them is False."""
+    if isinstance(value, str):
+        return [value]
+    out = plain(value)
+    return False if out == [] else out
 
 
 def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:

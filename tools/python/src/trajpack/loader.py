@@ -1,10 +1,10 @@
 """The loader: windows in batches, in an order that can be gone on with anywhere."""
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -31,169 +31,228 @@ class Loader(Clipped, Normalized):
 
     What a window holds:
 
-    channels
-        Patterns (``*`` and ``?``) of ``stream/channel``, or a stream's name for all of it, or
-        ``{"kind": "quaternion"}``; all by default. ``exclude``: patterns of what is left out after that.
-    length, duration
-        Rows of the reference clock, or seconds (``2.0``, ``Fraction(1001, 30)``). T = past + length + future.
-    stride
-        Rows from one window's start to the next (1). ``past``, ``future``: rows more, before and after (0).
-    offsets
-        ``{pattern: [...]}``: for these channels T is the number of offsets from the window's start. Integers are rows
-        of the channel's own clock, floats seconds: ``{"camera": [-1.0, 0.0], "state/action": range(16)}``. Seconds that
-        are rows but for rounding (``[i / fps for i in range(16)]``) give exactly these rows: see ``tolerance``; what
-        lies between rows is made as ``align`` says, and ``between_rows`` lists it.
-    plan
-        Steps of preparation, as ``trajpack apply`` takes them: a dict, or the path of a JSON file. They run on the
-        rows that a window needs; everything else sees what they leave, as if the plan had been applied before. A mask
-        step with ``"draw": "epoch"`` takes other entries away in each epoch.
-    reference
-        The stream whose clock counts rows; by default the first that is selected and has no entities. ``rate``: rows
-        a second of a regular grid instead.
-    align
-        "auto" (by kind: linear, slerp, as-of), "nearest", "asof", "linear", "native" (at its own rate), or
-        ``{pattern: one of them}``.
-    tolerance
-        Seconds that a row may lie from a moment and count as the one at it, so that times rounded to milliseconds do
-        not give labels of the row before: at most a quarter of the time between rows, 0.001 by default; what is given
-        counts up to half of it. It holds for channels that take whole rows (as-of), and for ``offsets`` in seconds of
-        all channels; numbers between rows are interpolated at the exact time.
-    hold, max_staleness
-        How long a last row counts: "interval" (as long as the time before it), "end" (to the end of the episode), or
-        "auto": "end" for labels, categories and events of streams with explicit times or a single row, which is how
-        logs are recorded; or ``{pattern: one of them}``. ``max_staleness``: rows older than so many seconds do not
-        count, what follows is padding; a number, or by pattern.
-    edge
-        "drop" (only windows that lie wholly inside), "pad" (zeros outside) or "clamp" (the nearest row outside). A
-        stream of a rate with gaps has a run of rows between two of them: with "drop" a window lies in one run; with the
-        others, and by ``offsets``, rows beyond a gap are given, and what lies in the gap is outside.
-    entities
-        The most entities of a stream in a window, or ``{stream: number}``; by default the most that an episode has.
-    dtype
-        "float32", ``{"float": "float32"}`` for floats only (so that ids stay integers; "int" and "bool" likewise), or
-        ``{pattern: dtype}``; types of numpy, torch and JAX do, too. By default the channels' own.
-    normalize
-        "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), "robust" (median 0, quartiles 1 apart), or
-        ``{"method": one of them, "axes": ..., "per": ..., "range": ...}``, or either of them by pattern. ``range``:
-        what minmax and quantile map to instead of ``[-1, 1]``. ``axes``: the axes of a
+    channels : [str | dict]
+        Patterns (``*`` and ``?``) of ``stream/channel``, or ``{"kind": "quaternion"}``; a stream's name alone is all of
+        it. All by default. The name of a video's stream is its decoded frames; they come where it is named by more than
+        wildcards. Its packets' columns come where they are named: ``rgb/pts``.
+    exclude : str | [str]
+        Patterns of what is left out after that.
+    length : int from 1
+        Rows of the reference clock; 1 where ``duration`` is not given either. T = ``past`` + ``length`` + ``future``.
+    duration : float | str
+        The length in seconds, exact as a number that prints like it or a text such as ``"1001/30"``. ``2.0``,
+        ``Fraction(1001, 30)``.
+    stride : int from 1, default 1
+        Rows from one window's start to the next.
+    past : int from 0, default 0
+        Rows more, before the window. They are part of T.
+    future : int from 0, default 0
+        Rows more, after the window. They are part of T.
+    offsets : [float | str] | {pattern: [float | str]}
+        For these channels T is the number of offsets from the window's start: integers are rows of the channel's own
+        clock, fractions and texts ``"-0.5"`` are seconds. Seconds that are rows but for rounding give exactly these
+        rows: see ``tolerance``; what lies between rows is made as ``align`` says. ``{"camera": [-1.0, 0.0],
+        "state/action": range(16)}``: floats are seconds. ``between_rows`` lists what lies between rows.
+    plan : dict
+        Steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all other options see what
+        they leave, as if the plan had been applied to the dataset before. Steps that look at a whole track
+        (docs/signal.md says which) make whole tracks. A mask whose ``"draw"`` is ``"epoch"`` takes other entries away
+        in each epoch. A dict, or the path of a JSON file.
+    reference : str
+        The stream whose clock counts rows; by default the first selected stream without entities, else the first.
+    rate : float | str
+        Rows a second of a regular grid that replaces the reference's own clock.
+    align : "auto" | "nearest" | "asof" | "linear" | "native" | {pattern: one of these}
+        How rows of another clock are found. ``"auto"``, the default, goes by kind: linear, slerp, as-of. ``"native"``
+        leaves a stream at its own rate: its rows in the window's time one after the other, those of each entity by
+        themselves, padded to the most rows of a window of this duration (explicit times are read once to know); its
+        times then are ``[B, T, E]`` for entities.
+    tolerance : float | str
+        How far a row may lie from a moment, in time, and count as the one at it, so that times rounded to milliseconds
+        do not give labels of the row before. It holds for channels of whole rows (as-of), and for ``offsets`` in
+        seconds of all; numbers between rows are interpolated at the exact time. 0.001 by default, but at most a quarter
+        of the interval between rows; what is given counts up to half of it.
+    hold : "auto" | "interval" | "end" | {pattern: one of these}
+        How long a last row counts: ``"interval"``, as long as the time before it, ``"end"``, to the end of the episode,
+        or ``"auto"``, the default: ``"end"`` for labels, categories, events and text of streams with explicit times or
+        one row, which is how logs are recorded.
+    max_staleness : float | str | {pattern: float | str}
+        Rows that are older than so many seconds do not count; what follows is padding.
+    edge : "drop" | "pad" | "clamp", default "drop"
+        ``"drop"``: only windows that lie wholly inside; ``"pad"``: zeros outside; ``"clamp"``: the nearest row outside.
+        The last two begin a window at every stride. A stream of a rate with gaps has a run of rows between two of them:
+        with ``"drop"`` a window lies in one run; with the others, and by ``offsets``, rows beyond a gap are given, and
+        what lies in the gap is outside.
+    entities : int from 1 to 65536 | {pattern: int from 1 to 65536}
+        The most entities of a stream in a window; by default the most that an episode has. Sorted by kind, then index;
+        a longer list is cut.
+    dtype : str | {pattern: str}
+        The type of numbers, or ``{pattern: type}``, where ``"float"``, ``"int"`` and ``"bool"`` stand for all channels
+        of such types. By default the channels' own. To whole numbers, fractions are cut off, and what the type cannot
+        hold becomes its nearest end. Types of numpy, torch and JAX do, too.
+    normalize : str | dict
+        ``"standard"``, ``"minmax"`` (to -1..1), ``"quantile"`` (1 % .. 99 % to -1..1) or ``"robust"`` (median 0,
+        quartiles 1 apart), or ``{"method", "axes", "per", "range"}``, or ``{pattern: either}``. ``"axes"``: those of a
         row's shape that keep statistics of their own, all others being taken together: 0 for ``[C, H, W]`` by channel.
-        ``per``: "episode", each recording by its own statistics, or a value of the episodes' metadata, each value by
-        those of its episodes. The statistics are those of what was recorded, whatever a plan does, in the training
-        split (where there is one) or else in all episodes, and of these of the chosen ones only (``split``,
-        ``episodes``, ``where``; where none of the training split is chosen, of all of it). ``normalize_split`` names
-        another split, or "all". What is not in the index (a part of a split, quantiles, ``axes``, ``per``) is measured
-        when the loader is made. The result is float32. What does not vary becomes 0. Labels, categories, quaternions,
-        matrices stay as they are, and images, depth, events, booleans that are not named: ``left_raw`` lists them.
-        :meth:`denormalize` is the inverse.
-    features
-        ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own, in the
-        order of the patterns (``outputs[name].channels``). A channel is in one of them.
-    fill
+        ``"per"``: ``"episode"``, each recording by its own statistics, or a value of the episodes' metadata, each value
+        by those of its episodes. ``"range"``: ``[low, high]`` of minmax and quantile instead of -1 and 1. The result is
+        float32 unless ``dtype`` says otherwise. What does not vary becomes 0. Labels, categories, quaternions, matrices
+        stay as they are, and images, depth, events, booleans that are not named. ``left_raw`` lists what stays as it
+        is; :meth:`denormalize` is the inverse.
+    normalize_split : str
+        The split whose statistics these are, or ``"all"``: of all, whatever is chosen. By default those of what was
+        recorded in ``"train"``, where the dataset has it, else of all, and of these of the chosen episodes only (where
+        none of ``"train"`` is chosen, of all of it), whatever a plan does. What the index does not have (a part of a
+        split, quantiles, ``"axes"``, ``"per"``) is measured when the loader is made.
+    features : {pattern: str | [str]}
+        ``{name: [patterns]}``: these channels side by side in one ``[B, T, F]`` float32 output instead of their own, in
+        the order of the patterns. A channel is in one of them. ``outputs[name].channels`` lists them.
+    fill : float | {pattern: float}
         The number in place of what was not observed: of NaN in floats, of the smallest integer in integers that can
-        hold it; or ``{pattern: number}``. A ``dtype`` of integers that cannot say what is missing needs it.
-    masks
-        True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``. Where
-        channels of a stream have different rows, each has its own: ``padding:STREAM/CHANNEL``.
-    size, pixels, layout
-        Of frames of videos, which come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing):
-        ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
-        "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
-        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. ``size``, ``layout`` and
-        ``crop`` are for channels of images and depth, ``[H, W]`` or ``[H, W, planes]``, too. See docs/video.md.
-    crop, flip, flip_world, pixels_of
-        ``crop``: ``(height, width)`` of the stored picture, at a place drawn for each window from (seed, epoch, window)
-        and shared by all its videos, or ``(top, left, height, width)``; then ``size`` scales it. ``flip``: how likely a
-        window is mirrored left to right (0), refused beside channels that tell left from right unless ``flip_world``
-        says what their numbers are multiplied by: ``{"player/pos": [-1, 1, 1], "state/action": 1}``. Intrinsics, and
-        points in pixels, follow ``size``, ``crop`` and ``flip``; ``pixels_of``: of which video they are
-        (``{"camera/K": "rgb"}``), where several differ.
-    depth
-        Depth (videos and channels of it) as distances in this unit, float32, NaN and ``observed:`` False where a sample
-        is no depth: "m"; or an encoding where the data set does not say what samples mean, ``{"encoding": "linear",
-        "scale": 0.001, "units": "m", "invalid": [0]}``; or ``{pattern: either}``. Refused where nobody says it.
-    time
-        Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
-    meta
-        Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
-        of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
-        ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
-        for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
-        in each place, -1 for nobody. ``batch["meta:id"]`` has the ids of the episodes, texts ``[B]`` (False). Of clips,
-        ``meta:clip``, ``[B]`` int64, the number in the list, comes too.
-    values
-        Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
-        integers int64, categories int32 codes (``batch.names("label")``), and ``observed:NAME``, ``[B]`` bool: which
-        recordings have it (else NaN, the smallest integer, -1). Texts are lists, with None. ``"rate:STREAM"`` (rows a
-        unit of time) and ``"time_unit:STREAM"`` are those of the recording's stream; ``"stream/channel"`` of a text is
-        the one that is valid at the first row of the window after ``past``. A mixture has the values of all.
+        hold it. A ``dtype`` of integers that cannot say what is missing needs it.
+    masks : bool | ["observed" | "present" | "padding"], default True
+        Which masks come: all, none, or some of ``"observed"`` ``[B, T, (E,) ...]``, ``"present"`` ``[B, T, E]``,
+        ``"padding"`` ``[B, T]``. Where channels of a stream have different rows, each has its own:
+        ``padding:STREAM/CHANNEL``.
+    time : bool, default False
+        Whether times of the rows of each stream come, too: ``time:STREAM``, ``[B, T]`` float64.
+    meta : bool, default False
+        Whether it is said which window it is, ``[B]`` each: ``meta:dataset``, ``meta:episode``, ``meta:window`` (in the
+        order of its dataset), ``meta:row`` (of its start), int64; ``meta:time`` (of its start), float64;
+        ``meta:split``, int32, a code of its categories or -1; of clips ``meta:clip``, int64, the number in the list;
+        and for streams of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code of its categories), index
+        and type of who is in each place, -1 for nobody. ``batch["meta:id"]`` has the ids of the episodes, texts
+        ``[B]``.
+    values : str | [str]
+        Names or patterns of values of recordings: ``[B, ...]`` each, by their names: numbers float64, integers int64,
+        categories int32 codes; ``observed:NAME``, ``[B]``, says which recordings have it (where not: NaN, the smallest
+        integer, -1). ``rate:STREAM`` is the rows a unit of time. Texts lie in no array; ``time_unit:STREAM``, and
+        ``stream/channel`` of a text, which is the one that is valid at a window's first row after ``past``, are texts,
+        too. A mixture has the values of all. ``batch.names("label")`` names codes; texts are lists, with None.
+    size : [float] | {pattern: [float]}
+        ``[height, width]`` of frames of videos and of channels of images and depth (``[H, W]`` or ``[H, W, planes]``);
+        their own by default. Between frames the nearest one counts, or the last one where ``align`` is ``"asof"``.
+        ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth frame.
+    crop : [float] | {pattern: [float]}
+        ``[height, width]`` of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
+        shared by all its videos, or ``[top, left, height, width]``. ``size`` scales it.
+    flip : float from 0 to 1, default 0
+        How likely a window's pictures are mirrored left to right; refused beside channels of positions, directions,
+        quaternions, angles, matrices or actions, unless ``flip_world`` names them.
+    flip_world : {pattern: float | [float]}
+        What each of the channel's last elements is multiplied by in mirrored windows: ``{"player/pos": [-1, 1, 1],
+        "state/action": 1}``.
+    pixels_of : {pattern: str}
+        The video of whose pixels the channel's numbers are: ``{"camera/K": "rgb"}``. Intrinsics, and positions of units
+        ``px`` that end in 2, follow what is done to the pictures; by default the video, where all are cut and scaled
+        alike.
+    pixels : "rgb24" | "gray8" | "gray16" | {pattern: one of these}
+        The samples of frames; by default gray where a video has nothing but brightness.
+    layout : "THWC" | "TCHW" | {pattern: one of these}
+        How colours of frames lie; ``"THWC"`` by default.
+    depth : str | dict
+        Depth (videos and channels of it) as distances in this unit, float32, NaN and not observed where there is none:
+        ``"m"``, or an encoding where the dataset says none: ``{"encoding": "linear", "scale": 0.001, "units": "m",
+        "invalid": [0]}``, or ``{pattern: either}``. Refused where nobody says it.
 
     Which windows, in which order:
 
-    clips
-        Windows are these clips instead of all that fit: a list of dicts or tuples ``(episode, start, rows, rate)``, a
-        frame of pandas or polars, the path of a CSV or JSON file of them, or the name of a list that the data set has
-        (``docs/clips.md``). Row k lies at ``start + k / rate``; each channel gives its nearest row, the earlier of two
-        equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a
-        stream.
-    split, scheme, fold
-        Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
-        is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
-        (and ``future``) rows of a window lie in the split, and the ``past`` rows and negative ``offsets`` may reach
-        back by the split's context; nothing else of the episode is seen. ``fold``: the one that is "test" in a scheme
-        of folds, the others are "train".
-    episodes, where
-        Ids or patterns of ids (``*``, ``?``), each of some episode; ``{"label": value | [values] | {"min": x, "max":
-        y}}``: values of recordings, or paths in their metadata.
-    windows_where
-        A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
-        ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
-        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. What counts are rows of the channel's
-        own stream within the window's time; a label that a log holds from before is none. All windows are looked at
-        once, by all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack``
-        for data sets from 64 MiB on). ``choices`` tells how many it left.
-    window_weights
-        Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
-        (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
-        next epoch on.
-    shuffle
-        "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
-        (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set. With videos of
-        long groups of pictures and neither number given, a block is the windows that begin in a group, and a pool has
-        as many of them as ``frame_cache`` holds: ``blocks`` tells the numbers.
-    seed, epoch
-        Of the order (0), and the epoch to begin with (0).
-    batch
-        Windows of a batch on this rank: B (32).
-    drop_last
-        True: the last windows of an epoch that fill no batch on every rank are left out. False: they come as a smaller
-        batch; a rank that would have none of them gets one of another rank's again, all of its rows marked as padding
-        (``batch.repeated``).
-    rank, world_size
-        This process, of so many. By default, at the first use: those of torch.distributed or JAX where they are set up,
-        else of torchrun's environment (``RANK``, ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises.
-        Give data-parallel ones where there is tensor or pipeline parallelism.
-    weights, epoch_windows
-        Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights`` and ``replacement``,
-        too.
-    replacement
-        True: every window of an epoch is drawn anew from all, each with the same chance.
+    clips : str | list | dict
+        Windows are clips instead of all that fit: ``[{"episode", "start": time or "start_row", "rows" or "seconds",
+        "rate", "unit", "id", "label", "dataset"}]`` (schemas/clips.schema.json), or the path of a file of them (.csv,
+        .json, .jsonl), or the name of a list that the dataset has. Row k of a clip lies at start + k / rate, and each
+        channel gives its nearest row, of two equally near ones the earlier, unless ``align`` says otherwise; labels,
+        categories, events and text of streams with explicit times are as-of. ``past`` and ``future`` are rows more at
+        the clip's rate; ``length``, ``duration``, ``stride`` and ``rate`` have no place. Clips of several lengths need
+        ``edge`` ``"pad"``. A list of dicts or tuples ``(episode, start, rows, rate)``, a frame of pandas or polars, a
+        path or a name (docs/clips.md). ``clips()`` lists them, ``clip_rows`` their rows of a stream.
+    split : str | [str]
+        Names of splits: of a split scheme, or those that episodes were recorded with.
+    scheme : str
+        The split scheme (``trajpack split``); by default ``"default"``, where there is one, or the only one of a
+        dataset whose episodes have no splits. Where it cuts episodes, the rows of a window from its start on lie in the
+        split; those before it (``past``, negative ``offsets``) may reach back by the split's context, and nothing else
+        of the episode is seen.
+    fold : int from 0
+        The fold that is ``"test"`` in a scheme of folds; the others are ``"train"``.
+    episodes : str | [str]
+        Ids or patterns of ids (``*``, ``?``), each of some episode.
+    where : dict
+        ``{"label": value | [values] | {"min": x, "max": y}}``: values of recordings, or paths in their metadata.
+    windows_where : dict
+        A test of the values in a window: ``{"channel": "state/hp", "mean": {"min": 0.5}}``. Tests on one channel
+        (several are ANDed): ``"any"``, ``"all"`` of its values, all of the ``"first"`` or ``"last"`` row, the
+        ``"mean"``, ``"min"``, ``"max"``, ``"std"`` (over n) of them, or what share is ``"missing"``. Compared with a
+        number, truth or category, a list of them, or ``{"min", "max"}`` (inclusive), ``{"above", "below"}``.
+        ``"component"``: elements of a row; ``"of"``: ``"abs"``, ``"norm"`` (a row's length), ``"change"`` (from the row
+        before), or a list. ``{"and": [..]}``, ``{"or": [..]}``, ``{"not": ..}`` join tests. What counts are values that
+        were observed, of rows of the channel's own stream that lie within the window's time, of all entities; a label
+        that a log holds from before is none, and a window without any passes no test but ``"not"``. ``{"value": NAME,
+        "is": ..}`` asks for a value of the window's recording, which is compared in the same way (a text with texts).
+        All windows are looked at once, by all threads. Or with :func:`trajpack.channel` and :func:`trajpack.value`:
+        ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``. ``choices`` tells how many windows it
+        left.
+    window_weights : dict | True
+        Windows are drawn with replacement, with these chances: ``{"channel": .., "statistic": "mean"}`` or ``{"value":
+        NAME}``. Or an array, a number from 0 up for each window in order (a list of arrays for a mixture), or
+        ``channel("state/reward").max()``. ``set_weights`` gives others, from the next epoch on.
+    cache_dir : str
+        Where to keep what ``windows_where`` found; ``""`` for nowhere. By default ``$XDG_CACHE_HOME`` or ``~/.cache``,
+        ``/trajpack``, for datasets from 64 MiB on.
+    shuffle : "global" | "block" | "none" | bool, default "global"
+        ``"global"`` or ``True``: a permutation of all windows, another one each epoch; ``"block"``: blocks of
+        ``block_windows``, permuted among ``block_count`` of them; ``"none"`` or ``False``: the order of the dataset.
+        With videos of long groups of pictures and neither number given, a block is the windows that begin in a group,
+        and a pool has as many of them as ``frame_cache`` holds. ``blocks`` tells the numbers.
+    block_windows : int from 1, default 64
+        Windows of a block.
+    block_count : int from 1, default 64
+        Blocks of a pool.
+    seed : int, default 0
+        What the order is drawn from.
+    epoch : int from 0, default 0
+        The epoch to begin with.
+    batch : int from 1, default 32
+        Windows of a batch on this rank: B.
+    drop_last : bool, default True
+        Whether the last windows of an epoch that do not fill a batch on every rank are left out. Otherwise they come as
+        a smaller batch. A rank that would have none of the last windows gets one of another rank's again, all of its
+        rows marked as padding. ``batch.repeated`` tells it.
+    rank : int from 0
+        This process among ``world_size``. Window j of a step's global batch goes to rank j % world. By default, at the
+        first use: the rank of torch.distributed or JAX where they are set up, else of torchrun's environment (``RANK``,
+        ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises. Give data-parallel ones where there is tensor
+        or pipeline parallelism.
+    world_size : int from 1
+        How many processes share the windows. By default as with ``rank``.
+    weights : [float above 0]
+        Of the datasets of a mixture, by window. See :func:`trajpack.mixture`.
+    epoch_windows : int from 1
+        Windows of an epoch of a mixture, of weighted windows, or with ``replacement``; by default as many as the
+        datasets have together.
+    replacement : bool
+        Whether every window of an epoch is drawn anew from all, each with the same chance.
 
     The engine:
 
-    threads, prefetch, cache
-        Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
-        with a plan,
-        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (512 MiB for
-        "block" where that holds the pictures of a pool, else 0).
-    verify
-        When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
-        first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.
-        Index and manifest are compared always.
-    mmap
-        True: map shards into memory instead of reading them. Faster, most of all for ``--codec none``; but a file that
-        is cut, or a disk that fails, then ends the process with SIGBUS. False by default.
-    on_error
-        "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
+    threads : int from 0 to 1024
+        Threads; 0 for as many as there are processors. By default the processors by ``LOCAL_WORLD_SIZE``.
+    prefetch : int from 1 to 1024, default 4
+        Batches that are made ahead.
+    frame_cache : int from 0
+        Bytes of decoded pictures to keep; by default 512 MiB for ``"block"`` where that holds the pictures of a pool,
+        else 0.
+    cache : int from 0
+        Bytes of inflated chunks to keep; by default 192 MiB with ``plan``, 64 MiB for ``"block"``, else 0.
+    verify : "always" | "first" | "never", default "always"
+        When the checksum of a chunk is compared with its bytes: each time that it is read, the ``"first"`` time that
+        this loader reads it, or ``"never"``. Chunks in the ``cache`` were compared when they were read. Index and
+        manifest are compared always.
+    mmap : bool, default False
+        Whether shards are mapped into memory instead of read: faster, most of all with the codec ``"none"``, but a file
+        that is cut or a disk that fails then ends the process with SIGBUS.
+    on_error : "raise" | "skip", default "raise"
+        ``"skip"``: windows that touch damaged data are left out of their batch, counted and named in the statistics.
 
     Raises ``UsageError`` for options that cannot be, with the nearest name that can. Threads may share a loader by its
     ``next``: each batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after
@@ -266,36 +325,20 @@ class Loader(Clipped, Normalized):
         mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
+        given = {name: value for name, value in locals().items() if value is not None}
+        for name in ("self", "datasets", "rank", "world_size"):
+            given.pop(name, None)
         place = _ranks.given(rank, world_size)
         if normalize_split is not None and normalize is None:
             raise UsageError("'normalize_split' says whose statistics 'normalize' takes, which is not given",
                              option="normalize_split")
         members = _datasets(datasets)
-        chances = predicates.plain(window_weights, "window_weights")
-        weighed = _weights.arrays_of(chances, len(members))
-        given = {
-            "channels": _options.listed(channels), "exclude": _options.listed(exclude), "length": length,
-            "duration": None if duration is None else _options.seconds(duration, "duration"),
-            "stride": stride, "past": past, "future": future, "offsets": _options.offsets(offsets),
-            "plan": _options.plan(plan), "reference": reference,
-            "rate": None if rate is None else _options.seconds(rate, "rate"),
-            "align": align, "tolerance": None if tolerance is None else _options.seconds(tolerance, "tolerance"),
-            "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
-            "entities": entities, "dtype": dtype, "normalize": normalize,
-            "normalize_split": normalize_split, "features": _features(features), "fill": _fill(fill),
-            "masks": _masks(masks),
-            "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
-            "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
-            "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
-            "fold": fold, "episodes": _options.episodes(episodes), "where": _options.where(where),
-            "windows_where": predicates.plain(windows_where, "windows_where"),
-            "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
-            "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
-            "block_windows": block_windows, "block_count": block_count, "seed": _options.seed(seed), "epoch": epoch,
-            "batch": batch, "drop_last": drop_last, "weights": weights, "epoch_windows": epoch_windows,
-            "replacement": replacement, "threads": threads, "prefetch": prefetch, "cache": cache, "verify": verify,
-            "mmap": mmap, "on_error": on_error,
-        }
+        for name, convert in _CONVERTED.items():
+            if name in given:
+                given[name] = convert(given[name])
+        weighed = _weights.arrays_of(given.get("window_weights"), len(members))
+        if weighed:
+            given["window_weights"] = True
         self._start(members, _options.encode(given), weighed, place)
 
     def read(self, windows: Any, dataset: int = 0) -> Batch:
@@ -328,29 +371,20 @@ def _datasets(given: Any) -> list[Dataset]:
     return members
 
 
-def _features(given: Any) -> dict[str, Any] | None:
-    if given is None:
-        return None
-    if not isinstance(given, Mapping):
-        raise UsageError(f"option 'features' is {given!r}, but must be a dict of patterns, {{name: [patterns]}}")
-    return {str(name): _options.listed(patterns) for name, patterns in given.items()}
-
-
-def _fill(given: Any) -> Any:
-    """The option, without numbers that nothing can be filled with."""
-    plain = _options.plain(given)
-    for one in plain.values() if isinstance(plain, dict) else [plain]:
-        if isinstance(one, float) and not math.isfinite(one):
-            raise UsageError(f"option 'fill' is {one}, but must be a finite number; floats have NaN anyway where "
-                             "nothing was observed, so leave it out to keep that", option="fill")
-    return plain
-
-
-def _masks(masks: bool | Iterable[str] | None) -> Any:
-    if isinstance(masks, str):
-        return [masks]
-    out = _options.plain(masks)
-    return False if out == [] else out
+#: How Python has options that are not plain JSON.
+_CONVERTED: dict[str, Callable[[Any], Any]] = {
+    "channels": _options.listed, "exclude": _options.listed, "duration": partial(_options.seconds, name="duration"),
+    "offsets": _options.offsets, "plan": _options.plan, "rate": partial(_options.seconds, name="rate"),
+    "tolerance": partial(_options.seconds, name="tolerance"),
+    "max_staleness": partial(_options.spans, name="max_staleness"), "features": _options.features,
+    "fill": _options.fill, "masks": _options.masks, "values": lambda values: _options.listed(values) or None,
+    "clips": _clips.given, "episodes": _options.episodes, "where": _options.where,
+    "windows_where": partial(predicates.plain, name="windows_where"),
+    "window_weights": partial(predicates.plain, name="window_weights"),
+    "cache_dir": partial(_options.path, name="cache_dir"),
+    "shuffle": lambda shuffle: ("global" if shuffle else "none") if isinstance(shuffle, bool) else shuffle,
+    "seed": _options.seed,
+}
 
 
 __all__ = ["Loader"]
