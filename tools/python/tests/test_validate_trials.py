@@ -157,3 +157,42 @@ def test_rows_of_a_problem(rows: Any, wanted: list[int], tmp_path: Path) -> None
     assert made is not None and [made.start, made.stop] == wanted
     with pytest.raises(trajpack.UsageError, match="rule 'user.x': the rows of a problem are 1.5"):
         _rows(1.5, "user.x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows, period", [(200, 10), (200, 5), (200, 2.5), (700, 10), (700, 5)])
+def test_independent_recordings_of_one_oscillation_are_no_copies(rows: int, period: float, tmp_path: Path) -> None:
+    """Mains hum at 500 Hz: windows of few rows a period look alike where only some of their rows are compared."""
+    random = np.random.default_rng(rows)
+    time = np.arange(rows)
+    hum = []
+    for _ in range(60):
+        envelope = 1 + 0.3 * np.sin(2 * np.pi * time / random.uniform(200, 900) + random.uniform(0, 6))
+        phase = 2 * np.pi * time / period * (1 + random.normal(0, 1e-4)) + random.uniform(0, 6)
+        hum.append({"s": {"x": random.uniform(0.7, 1.4) * envelope * np.sin(phase) + random.normal(0, 5e-4, rows)}})
+    assert "learning.leakage" not in found(dataset(tmp_path / "ds", hum, splits=["train"] * 40 + ["test"] * 20))
+
+
+def waves(random: np.random.Generator, rows: int, columns: int) -> Any:
+    """Columns that turn back every dozen rows or so, and never repeat themselves."""
+    time = np.arange(rows)[:, None]
+    return sum(random.uniform(0.5, 1, columns) * np.sin(2 * np.pi * random.uniform(0.02, 0.06, columns) * time
+                                                        + random.uniform(0, 6, columns)) for _ in range(4))
+
+
+@pytest.mark.parametrize("noise", [1e-8, 1e-6, 1e-5])
+def test_copies_with_noise_are_found_beside_a_channel_that_rests(noise: float, tmp_path: Path) -> None:
+    random = np.random.default_rng(12)
+    # It rests at first, too: what moves there is known for noise only later.
+    gripper = (np.arange(800) % 400 >= 200) * 0.05 + 0.01
+    episodes = [np.concatenate([waves(random, 800, 2), gripper[:, None]], 1) for _ in range(12)]
+    splits = ["train"] * 6 + ["test"] * 6
+
+    def leaks(name: str) -> list[dict[str, Any]]:
+        path = dataset(tmp_path / name, [{"arm": {"q": v}} for v in episodes], splits=splits)
+        return [p for f in report(path)["findings"] if f["rule"] == "learning.leakage" for p in f["places"]]
+
+    assert leaks("good") == []
+    episodes[8] = episodes[2] + random.normal(0, 1, (800, 3)) * episodes[2].std(0) * noise
+    (place,) = leaks("bad")
+    # Noise of the gripper crowds none of the other windows out.
+    assert place["episode"] == "e08" and int(place["note"].split()[0]) >= 24
