@@ -196,3 +196,26 @@ def test_copies_with_noise_are_found_beside_a_channel_that_rests(noise: float, t
     (place,) = leaks("bad")
     # Noise of the gripper crowds none of the other windows out.
     assert place["episode"] == "e08" and int(place["note"].split()[0]) >= 24
+
+
+def test_a_jump_in_both_streams_is_no_shift(tmp_path: Path) -> None:
+    random = np.random.default_rng(13)
+    hands = [waves(random, 160, 3) for _ in range(12)]
+    path = {"channels": {k: {"kind": "position", "units": "m"} for k in ("obs/hand", "action/target")}}
+
+    def streams(late: dict[int, int]) -> list[dict[str, Any]]:
+        return [{"obs": {"hand": h[:-5]}, "action": {"target": h[2 - late.get(n, 0):][:155]}}
+                for n, h in enumerate(hands)]
+
+    def shifts(name: str, episodes: list[dict[str, Any]]) -> list[tuple[str, str]]:
+        return [(p["episode"], p["note"]) for f in report(dataset(tmp_path / name, episodes, **path))["findings"]
+                if f["rule"] == "time.shift" for p in f["places"]]
+
+    assert shifts("clean", streams({})) == []
+    jump = streams({})
+    for stream, channel in (("obs", "hand"), ("action", "target")):
+        jump[7][stream][channel] = np.concatenate([jump[7][stream][channel], jump[8][stream][channel][60:61] + 9])
+    assert shifts("jump", jump) == []
+    usual = "2 rows earlier than it in 11 of 12 episodes"
+    assert shifts("late", streams({7: 1})) == [("e07", f"1 row earlier than 'obs', and {usual}")]
+    assert shifts("none", streams({7: 2})) == [("e07", f"in step with 'obs', and {usual}")]
