@@ -219,3 +219,24 @@ def test_a_jump_in_both_streams_is_no_shift(tmp_path: Path) -> None:
     usual = "2 rows earlier than it in 11 of 12 episodes"
     assert shifts("late", streams({7: 1})) == [("e07", f"1 row earlier than 'obs', and {usual}")]
     assert shifts("none", streams({7: 2})) == [("e07", f"in step with 'obs', and {usual}")]
+
+
+def test_another_unit_in_whole_numbers(tmp_path: Path) -> None:
+    random = np.random.default_rng(14)
+
+    def episodes(size: float = 1) -> list[Any]:
+        return [size * (300 + smooth(random, 400) * 50 + random.normal(0, 6, 400)) for _ in range(12)]
+
+    def units(name: str, values: list[Any]) -> list[str]:
+        return [f["what"] for f in report(dataset(tmp_path / name, [{"m": {"load": v}} for v in values]))["findings"]
+                if f["rule"] == "values.units"]
+
+    load = episodes()
+    assert units("clean", load) == []
+    watts = [*load[:-1], np.round(load[-1] * 1000)]
+    assert units("whole", watts) == ["about 1000.0 times larger than in the other episodes"]
+    # The episode may be as far from its peers as they are from each other.
+    assert units("far", [*load[:-1], load[-1] * 1300]) == ["about 1000.0 times larger than in the other episodes"]
+    # Counts have no unit.
+    counts = [np.round(v) for v in load]
+    assert units("counts", [*counts[:-1], counts[-1] * 1000]) == []
