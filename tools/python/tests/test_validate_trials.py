@@ -240,3 +240,18 @@ def test_another_unit_in_whole_numbers(tmp_path: Path) -> None:
     # Counts have no unit.
     counts = [np.round(v) for v in load]
     assert units("counts", [*counts[:-1], counts[-1] * 1000]) == []
+
+
+def test_headings_in_radians_that_say_degrees(tmp_path: Path) -> None:
+    random = np.random.default_rng(15)
+    degrees = {"channels": {"w/angle": {"kind": "angle", "units": "deg"}}}
+
+    def angles(name: str, make: Any) -> set[str]:
+        return found(dataset(tmp_path / name, [{"w": {"angle": make()}} for _ in range(3)], **degrees))
+
+    heading = np.cumsum(random.normal(0.05, 0.1, (3, 600)), 1)
+    assert "geometry.angle-units" in angles("turn", lambda: heading[0] % (2 * np.pi))
+    assert "geometry.angle-units" in angles("half", lambda: (heading[1] + np.pi) % (2 * np.pi) - np.pi)
+    # Few degrees, and a flap that has two positions.
+    assert "geometry.angle-units" not in angles("small", lambda: 3.1 + 3.1 * np.sin(heading[2]))
+    assert "geometry.angle-units" not in angles("flap", lambda: (random.random(600) > 0.5) * 6.25)
