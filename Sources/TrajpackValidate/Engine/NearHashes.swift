@@ -1,24 +1,37 @@
 /// Hashes of windows of a few columns, rounded to about a hundredth of their range: rows that were rounded, stored in another type or have a little noise give
-/// mostly the same hashes. Windows of 16 rows are taken whose middle row is an extreme of a column, wherever
-/// they lie; of each the rows 0, 5, 10 and 15 are hashed, in steps of about a hundredth of the window's range.
+/// mostly the same hashes. Windows of 16 rows are taken whose middle row is an extreme of a column that moves, wherever
+/// they lie; of each eight rows are hashed, in steps of about a hundredth of the window's range.
 struct NearHashes {
   private static let length = 16
-  private static let hashed = [0, 5, 10, 15]
+  /// Rows at unequal distances: a signal whose period is a few rows shows all of its phases.
+  private static let hashed = [0, 1, 3, 4, 7, 10, 12, 15]
   private static let middle = 8
   /// Rows around the middle one that it is compared with.
   private static let around = [1, 2, 4, 6]
+  /// A column rests in a window where it moves by less than its range in the track by this power of two: what moves there is noise, and a
+  /// copy has another.
+  private static let rest = 9
+  /// The exponent of a column that rests.
+  private static let resting = Int.max
 
   private var smallest = SmallestHashes()
+  /// Of each hash in ``smallest`` the exponents of its window's columns.
+  private var widths: [UInt64: [Int]] = [:]
   /// Hashes that came twice: a signal that repeats itself looks alike in every recording.
   private var repeated: Set<UInt64> = []
   private let count: Int
   /// Of each column the last rows, twice one behind the other, so that they always lie side by side.
   private var rows: [Double]
   private var filled = 0
+  /// Of each column the smallest and the largest value that came, and the least exponent of a window in which it does not rest.
+  private var ranges: [(low: Double, high: Double)]
+  private var least: [Int]
 
   init(columns count: Int) {
     self.count = count
     rows = Array(repeating: 0, count: count * 2 * Self.length)
+    ranges = Array(repeating: (.infinity, -.infinity), count: count)
+    least = Array(repeating: Int.min, count: count)
   }
 
   /// Adds a row of each column.
@@ -26,48 +39,88 @@ struct NearHashes {
     let at = filled % Self.length
     for (c, column) in columns.enumerated() {
       let first = c * 2 * Self.length
-      rows[first + at] = column[row]
-      rows[first + at + Self.length] = column[row]
+      let value = column[row]
+      rows[first + at] = value
+      rows[first + at + Self.length] = value
+      if value < ranges[c].low || value > ranges[c].high { widen(c, value) }
     }
     filled += 1
     guard filled >= Self.length else { return }
-    let hash = rows.withUnsafeBufferPointer { Self.hash($0, from: at + 1, columns: count) }
-    guard let hash, !smallest.add(hash) else { return }
-    if repeated.count == WindowHashes.most { repeated = repeated.filter(smallest.list.contains) }
-    repeated.insert(hash)
+    let found = rows.withUnsafeBufferPointer { hash($0, from: at + 1) }
+    guard let (hash, exponents) = found else { return }
+    guard smallest.add(hash) else {
+      if repeated.count == WindowHashes.most {
+        repeated = repeated.filter(smallest.list.contains)
+      }
+      repeated.insert(hash)
+      return
+    }
+    guard smallest.list.last.map({ hash <= $0 }) ?? false else { return }
+    if widths.count == 2 * WindowHashes.most {
+      let list = smallest.list
+      widths = widths.filter { list.contains($0.key) }
+    }
+    widths[hash] = exponents
+  }
+
+  /// Takes a value into a column's range. Windows of noise from before the column moved are forgotten.
+  private mutating func widen(_ column: Int, _ value: Double) {
+    guard value.isFinite else { return }
+    ranges[column] = (min(ranges[column].low, value), max(ranges[column].high, value))
+    let range = ranges[column].high - ranges[column].low
+    guard range > 0, range.isFinite, Self.exponent(range) - Self.rest > least[column] else {
+      return
+    }
+    least[column] = Self.exponent(range) - Self.rest
+    for (hash, exponents) in widths where exponents[column] < least[column] {
+      widths[hash] = nil
+      smallest.remove(hash)
+      repeated.remove(hash)
+    }
   }
 
   /// The smallest hashes that came once, in order.
   var list: [UInt64] { smallest.list.filter { !repeated.contains($0) } }
 
-  /// The hash of a window; `nil` where it is none that is taken.
-  private static func hash(
-    _ rows: UnsafeBufferPointer<Double>, from first: Int, columns count: Int
-  ) -> UInt64? {
+  /// The hash of a window, and the exponents of its columns; `nil` where it is none that is taken.
+  private func hash(
+    _ rows: UnsafeBufferPointer<Double>, from first: Int
+  ) -> (hash: UInt64, exponents: [Int])? {
     let windows = (0..<count).lazy.map {
       UnsafeBufferPointer(
-        rebasing: rows[$0 * 2 * length + first..<$0 * 2 * length + first + length])
+        rebasing: rows[$0 * 2 * Self.length + first..<$0 * 2 * Self.length + first + Self.length])
     }
-    guard windows.contains(where: { isExtreme($0) }) else { return nil }
+    guard windows.contains(where: { Self.isExtreme($0) }) else { return nil }
     var hash: UInt64 = 0
-    var moves = false
-    for window in windows {
+    var (moves, hasExtreme) = (false, false)
+    var exponents: [Int] = []
+    for (c, window) in windows.enumerated() {
       var (low, high, sum) = (window[0], window[0], 0.0)
       for value in window { (low, high, sum) = (min(low, value), max(high, value), sum + value) }
       guard sum.isFinite else { return nil }
       let (range, size) = (high - low, max(high, -low))
-      // A column that hardly moves is hashed by where it is. Counts look alike everywhere, and tell nothing.
-      let isMoving = range > size * 0x1p-14
-      moves = moves || isMoving && window.contains { $0 != $0.rounded(.towardZero) }
-      let exponent = isMoving ? (1.37 * range).exponent - 7 : size > 0 ? size.exponent - 10 : 0
+      let exponent = range > size * 0x1p-14 ? Self.exponent(range) : Self.resting
+      guard exponent != Self.resting, exponent >= least[c] else {
+        exponents.append(Self.resting)
+        Self.mix(&hash, Self.resting)
+        continue
+      }
       guard (-1000...1000).contains(exponent) else { return nil }
-      let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
-      mix(&hash, exponent)
+      exponents.append(exponent)
+      hasExtreme = hasExtreme || Self.isExtreme(window)
+      // Counts look alike everywhere, and tell nothing.
+      moves = moves || window.contains { $0 != $0.rounded(.towardZero) }
+      let scale = Double(sign: .plus, exponent: 7 - exponent, significand: 1)
+      Self.mix(&hash, exponent)
       // The offset keeps short decimals away from the border between two steps.
-      for row in hashed { mix(&hash, Int((window[row] * scale + 0.381_966).rounded(.down))) }
+      for row in Self.hashed {
+        Self.mix(&hash, Int((window[row] * scale + 0.381_966).rounded(.down)))
+      }
     }
-    return moves ? WindowHashes.mixed(hash) : nil
+    return moves && hasExtreme ? (WindowHashes.mixed(hash), exponents) : nil
   }
+
+  private static func exponent(_ range: Double) -> Int { Int((1.37 * range).exponent) }
 
   private static func isExtreme(_ window: UnsafeBufferPointer<Double>) -> Bool {
     let value = window[middle]

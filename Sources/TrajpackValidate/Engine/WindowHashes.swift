@@ -126,4 +126,6 @@ struct SmallestHashes {
     list.insert(hash, at: place)
     return true
   }
+
+  mutating func remove(_ hash: UInt64) { list.removeAll { $0 == hash } }
 }

@@ -5,7 +5,7 @@ extension Rule {
     "geometry.angle-units", .error, "angles in radians have values of degrees",
     reason: "Sine and cosine of degrees taken as radians are noise.",
     example: """
-      A channel in 'rad' with values between -180 and 180, or one in 'deg' that never passes 3.15 and varies by more than 6. \
+      A channel in 'rad' with values between -180 and 180, or one in 'deg' that never passes 3.15 and varies by more than 6, or goes round within 0 to 6.2832 (it begins anew there, and mostly moves in between). \
       Radians are reported where values pass 30 and lie within 360, some rows are more than a turn apart, and the values also turn back: \
       the unwrapped angle of a wheel goes on in one direction.
       """,
@@ -42,6 +42,13 @@ private final class AngleCheck: TrackCheck {
     column.step > 6.2832 * 1.01 && column.stepSum > 1.5 * (column.maximum - column.minimum)
   }
 
+  /// Whether values are those of a heading from 0 to 2 pi: they fill the turn, jump from one end to the other, and mostly
+  /// move by little. What only goes between two positions rests in most rows.
+  private static func goesRound(_ column: ColumnFacts) -> Bool {
+    column.minimum >= 0 && column.maximum <= 6.2832 && column.step > 6.1
+      && column.same * 2 < column.moves && column.meanStep < 0.6
+  }
+
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for item in items {
       let found = facts.facts(item.columns)
@@ -56,7 +63,12 @@ private final class AngleCheck: TrackCheck {
         else { continue }
         (units, what) = (["rad"], "angles in radians that look like degrees (extremes)")
       case "deg", "degree", "degrees", "°":
-        guard size <= 3.1416, found.maximum - found.minimum > 6 else { continue }
+        guard
+          size <= 3.1416 && found.maximum - found.minimum > 6
+            || (0..<item.columns.count).allSatisfy({
+              Self.goesRound(facts.columns[item.columns.first + $0])
+            })
+        else { continue }
         (units, what) = (["deg"], "angles in degrees that look like radians (extremes)")
       default: continue
       }

@@ -19,10 +19,11 @@ extension Rule {
     example: """
       Training and test files with the same content, as in a published EEG set; windows that overlap and were shuffled before \
       the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content (up to six columns of a stream, spread over those that are continuous and no times), \
-      and by hashes of some rounded windows (up to three of these columns, in steps of about a hundredth of the window's range): \
+      and by hashes of some rounded windows (up to three of these columns, eight of their rows at unequal distances, in steps of about a hundredth of the window's range): \
       reported where a quarter of an episode's 32 hashes of a kind (at least 4, of rounded windows 8) are those of an episode of another split, so that a stretch which is less than \
-      about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns and its hash comes once in the recording: a copy stored as float32, or \
-      with noise of a ten-thousandth of the signal's deviation, is found; one that is smooth without extremes, repeats itself, is in another unit or at another rate, or has noise of a thousandth, mostly is not. \
+      about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns that moves there and its hash comes once in the recording. A column rests in a window, and is left out of its hash, where it moves by less than a five-hundredth of \
+      its range in the recording so far. What counts is how large rounding or noise is beside the range of values within 16 rows around extremes: a copy stored as float32, or with noise of a ten-thousandth of that range, is found; \
+      one with noise of a thousandth of it (four decimals, where 16 rows go by 0.05), with fewer than 8 such windows left, one that is smooth without extremes, repeats itself, is in another unit or at another rate mostly is not. \
       A stream of which two thirds of the episodes and more share windows is a reference that all follow, and does not count as long as another stream is none; the report names it under what was not checked. Rows are taken as the shards have \
       them. Splits are those of the split scheme that counts (or --scheme), else the episodes' own; episodes that a scheme cuts are not compared.
       """,

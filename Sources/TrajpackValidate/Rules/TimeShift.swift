@@ -10,7 +10,8 @@ extension Rule {
     example: """
       Camera and body move together in 39 of 40 episodes, and in one the camera comes a row later. Of each stream with a regular clock the first \
       position (or pose) is taken, and how its speed changes is compared with that of the others at shifts of up to 5 rows. Reported where streams \
-      correlate by 0.8 or more in 8 episodes or more, nine of ten episodes have the same shift, and this one has another. A \
+      correlate by 0.8 or more in 8 episodes or more, nine of ten episodes have the same shift, and this one has another; the largest twentieth of the changes counts no more than the next smaller one, \
+      so that a jump in both streams is no shift. A \
       shift that all episodes share is taken for a property of the recorder. Pictures are not looked at.
       """,
     remedy:
@@ -101,7 +102,7 @@ struct StreamShift: Sendable {
     }.prefix(streams)
     var out: [StreamShift] = []
     let changes = moving.map { track in
-      zip(track.motion.dropFirst(), track.motion).map { Double($0 - $1) }
+      capped(zip(track.motion.dropFirst(), track.motion).map { Double($0 - $1) })
     }
     for (i, a) in moving.enumerated() {
       for (j, b) in moving.enumerated() where j > i {
@@ -114,6 +115,17 @@ struct StreamShift: Sendable {
       }
     }
     return out
+  }
+
+  /// Changes of which the largest twentieth is cut to the size of the next smaller one: a row that jumps in both streams
+  /// would say by itself that they belong together.
+  private static func capped(_ changes: [Double]) -> [Double] {
+    let sizes = changes.map(\.magnitude).filter(\.isFinite).sorted()
+    guard !sizes.isEmpty else { return changes }
+    let most = sizes[(sizes.count - 1) * 19 / 20]
+    // What mostly rests has nothing but its few changes.
+    guard most > 0 else { return changes }
+    return changes.map { $0.isFinite ? max(-most, min(most, $0)) : $0 }
   }
 
   private static func best(_ a: [Double], _ b: [Double]) -> Int? {
@@ -172,6 +184,12 @@ private final class ShiftCheck: DatasetCheck {
     }
   }
 
+  private static func said(_ rows: Int) -> String {
+    if rows == 0 { return "in step with" }
+    let size = rows.magnitude
+    return "\(size) row\(size == 1 ? "" : "s") \(rows > 0 ? "later" : "earlier") than"
+  }
+
   func finish(_ hits: inout DatasetHits) {
     for key in order {
       guard let item = known[key], item.episodes >= 8,
@@ -182,7 +200,7 @@ private final class ShiftCheck: DatasetCheck {
         let places = found.places.map { place in
           var place = place
           place.note =
-            "\(rows) rows later than '\(key.other)', and \(usual.key) in \(usual.value.count) of "
+            "\(Self.said(rows)) '\(key.other)', and \(Self.said(usual.key)) it in \(usual.value.count) of "
             + "\(item.episodes) episodes"
           return place
         }

@@ -8,8 +8,9 @@ extension Rule {
       "Millimetres among metres, or degrees among radians: the normalisation of all is spoilt, and these episodes are lost.",
     example: """
       In 1 of 40 episodes the values are 1000 times as large as in all others. Reported for factors of 1000, 100 and \
-      57.2958 (and their inverses) that are met within a tenth, in channels whose size differs by less than a factor of \
-      two between the other episodes, and where the steps between rows are so, too; from 8 episodes on. Sizes are remembered to a hundredth, so that memory stays flat.
+      57.2958 (and their inverses) that are met within a tenth (1000 within a half), in channels whose size differs by less than a factor of \
+      two between the other episodes, and where the steps between rows are so, too; from 8 episodes on. \
+      Channels are looked at that are stored as floats and mostly are no whole numbers in three quarters of their episodes: counts and labels have no unit. Sizes are remembered to a hundredth, so that memory stays flat.
       """,
     remedy: "Convert these episodes to the unit of the others in the source.",
     implies: ["values.speed"],
@@ -31,13 +32,15 @@ private final class UnitsCheck: DatasetCheck {
   }
   private struct Known {
     var count = 0
+    /// Episodes whose values mostly are no whole numbers.
+    var fractional = 0
     /// By size; empty where sizes are so many that no finding can come of them.
     var buckets: [Int: Bucket] = [:]
     var isOpen = true
   }
-  /// A finding has sizes within a factor of two (70 buckets), and those that are met within a tenth by six factors (22 each):
-  /// a channel with more has none.
-  private static let most = 256
+  /// A finding has sizes within a factor of two (70 buckets), those that are met within a tenth by four factors (22 each), and within
+  /// a half by two (83 each): a channel with more has none.
+  private static let most = 384
   /// Places that are kept of all channels.
   private static let mostPlaces = 1 << 15
   private static let logStep = log(1.01)
@@ -57,8 +60,8 @@ private final class UnitsCheck: DatasetCheck {
         || item.channel.kind == .angle
       {
         let found = facts.facts(item.columns)
-        guard found.finite > 0, found.fractions * 2 > found.finite, !found.isConstant,
-          found.meanSize > 0, found.meanSize.isFinite
+        guard found.finite > 0, item.channel.type.isFloat, !found.isConstant, found.meanSize > 0,
+          found.meanSize.isFinite
         else { continue }
         guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if known[place].isOpen { add(found, episode, to: &known[place]) }
@@ -69,6 +72,7 @@ private final class UnitsCheck: DatasetCheck {
   private func add(_ found: ColumnFacts, _ episode: EpisodeFacts, to item: inout Known) {
     let size = found.meanSize
     item.count += 1
+    if found.fractions * 2 > found.finite { item.fractional += 1 }
     let at = Int((log(size) / Self.logStep).rounded(.down))
     if let index = item.buckets.index(forKey: at) {
       add(found, episode, to: &item.buckets.values[index])
@@ -104,6 +108,7 @@ private final class UnitsCheck: DatasetCheck {
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries where entry.value.isOpen && entry.value.count >= 8 {
+      guard entry.value.fractional * 4 >= entry.value.count * 3 else { continue }
       let buckets = entry.value.buckets.sorted { $0.key < $1.key }.map(\.value)
       let count = entry.value.count
       var rank = 0
@@ -119,8 +124,11 @@ private final class UnitsCheck: DatasetCheck {
       var (low, high) = (Double.infinity, -Double.infinity)
       for bucket in buckets {
         let ratio = bucket.sum / Double(bucket.count) / median
+        // Nothing else is near 1000, and the episode may be as far from the median as its peers.
         let factor = [1000, 100, 57.29577951308232].flatMap { [$0, 1 / $0] }.first {
-          (ratio / $0 - 1).magnitude <= 0.1
+          let near = ratio / $0
+          return $0 == 1000 || $0 == 1 / 1000
+            ? max(near, 1 / near) <= 1.5 : (near - 1).magnitude <= 0.1
         }
         // Another unit makes the steps larger, too; a jump or a spike does not.
         let steps = bucket.steps / Double(bucket.count) / medianStep

@@ -213,3 +213,101 @@ def test_sentinels_among_angles_and_in_wide_vectors(kind: str, width: int, tmp_p
     assert "values.sentinel" not in found(dataset(tmp_path / "good", episodes, **options))
     episodes[1]["s"]["x"][60:70] = -999
     assert "values.sentinel" in found(dataset(tmp_path / "bad", episodes, **options))
+
+
+@pytest.mark.parametrize("rows, period", [(200, 10), (200, 5), (200, 2.5), (700, 10), (700, 5)])
+def test_independent_recordings_of_one_oscillation_are_no_copies(rows: int, period: float, tmp_path: Path) -> None:
+    """Mains hum at 500 Hz: windows of few rows a period look alike where only some of their rows are compared."""
+    random = np.random.default_rng(rows)
+    time = np.arange(rows)
+    hum = []
+    for _ in range(60):
+        envelope = 1 + 0.3 * np.sin(2 * np.pi * time / random.uniform(200, 900) + random.uniform(0, 6))
+        phase = 2 * np.pi * time / period * (1 + random.normal(0, 1e-4)) + random.uniform(0, 6)
+        hum.append({"s": {"x": random.uniform(0.7, 1.4) * envelope * np.sin(phase) + random.normal(0, 5e-4, rows)}})
+    assert "learning.leakage" not in found(dataset(tmp_path / "ds", hum, splits=["train"] * 40 + ["test"] * 20))
+
+
+def waves(random: np.random.Generator, rows: int, columns: int) -> Any:
+    """Columns that turn back every dozen rows or so, and never repeat themselves."""
+    time = np.arange(rows)[:, None]
+    return sum(random.uniform(0.5, 1, columns) * np.sin(2 * np.pi * random.uniform(0.02, 0.06, columns) * time
+                                                        + random.uniform(0, 6, columns)) for _ in range(4))
+
+
+@pytest.mark.parametrize("noise", [1e-8, 1e-6, 1e-5])
+def test_copies_with_noise_are_found_beside_a_channel_that_rests(noise: float, tmp_path: Path) -> None:
+    random = np.random.default_rng(12)
+    # It rests at first, too: what moves there is known for noise only later.
+    gripper = (np.arange(800) % 400 >= 200) * 0.05 + 0.01
+    episodes = [np.concatenate([waves(random, 800, 2), gripper[:, None]], 1) for _ in range(12)]
+    splits = ["train"] * 6 + ["test"] * 6
+
+    def leaks(name: str) -> list[dict[str, Any]]:
+        path = dataset(tmp_path / name, [{"arm": {"q": v}} for v in episodes], splits=splits)
+        return [p for f in report(path)["findings"] if f["rule"] == "learning.leakage" for p in f["places"]]
+
+    assert leaks("good") == []
+    episodes[8] = episodes[2] + random.normal(0, 1, (800, 3)) * episodes[2].std(0) * noise
+    (place,) = leaks("bad")
+    # Noise of the gripper crowds none of the other windows out.
+    assert place["episode"] == "e08" and int(place["note"].split()[0]) >= 24
+
+
+def test_a_jump_in_both_streams_is_no_shift(tmp_path: Path) -> None:
+    random = np.random.default_rng(13)
+    hands = [waves(random, 160, 3) for _ in range(12)]
+    path = {"channels": {k: {"kind": "position", "units": "m"} for k in ("obs/hand", "action/target")}}
+
+    def streams(late: dict[int, int]) -> list[dict[str, Any]]:
+        return [{"obs": {"hand": h[:-5]}, "action": {"target": h[2 - late.get(n, 0):][:155]}}
+                for n, h in enumerate(hands)]
+
+    def shifts(name: str, episodes: list[dict[str, Any]]) -> list[tuple[str, str]]:
+        return [(p["episode"], p["note"]) for f in report(dataset(tmp_path / name, episodes, **path))["findings"]
+                if f["rule"] == "time.shift" for p in f["places"]]
+
+    assert shifts("clean", streams({})) == []
+    jump = streams({})
+    for stream, channel in (("obs", "hand"), ("action", "target")):
+        jump[7][stream][channel] = np.concatenate([jump[7][stream][channel], jump[8][stream][channel][60:61] + 9])
+    assert shifts("jump", jump) == []
+    usual = "2 rows earlier than it in 11 of 12 episodes"
+    assert shifts("late", streams({7: 1})) == [("e07", f"1 row earlier than 'obs', and {usual}")]
+    assert shifts("none", streams({7: 2})) == [("e07", f"in step with 'obs', and {usual}")]
+
+
+def test_another_unit_in_whole_numbers(tmp_path: Path) -> None:
+    random = np.random.default_rng(14)
+
+    def episodes(size: float = 1) -> list[Any]:
+        return [size * (300 + smooth(random, 400) * 50 + random.normal(0, 6, 400)) for _ in range(12)]
+
+    def units(name: str, values: list[Any]) -> list[str]:
+        return [f["what"] for f in report(dataset(tmp_path / name, [{"m": {"load": v}} for v in values]))["findings"]
+                if f["rule"] == "values.units"]
+
+    load = episodes()
+    assert units("clean", load) == []
+    watts = [*load[:-1], np.round(load[-1] * 1000)]
+    assert units("whole", watts) == ["about 1000.0 times larger than in the other episodes"]
+    # The episode may be as far from its peers as they are from each other.
+    assert units("far", [*load[:-1], load[-1] * 1300]) == ["about 1000.0 times larger than in the other episodes"]
+    # Counts have no unit.
+    counts = [np.round(v) for v in load]
+    assert units("counts", [*counts[:-1], counts[-1] * 1000]) == []
+
+
+def test_headings_in_radians_that_say_degrees(tmp_path: Path) -> None:
+    random = np.random.default_rng(15)
+    degrees = {"channels": {"w/angle": {"kind": "angle", "units": "deg"}}}
+
+    def angles(name: str, make: Any) -> set[str]:
+        return found(dataset(tmp_path / name, [{"w": {"angle": make()}} for _ in range(3)], **degrees))
+
+    heading = np.cumsum(random.normal(0.05, 0.1, (3, 600)), 1)
+    assert "geometry.angle-units" in angles("turn", lambda: heading[0] % (2 * np.pi))
+    assert "geometry.angle-units" in angles("half", lambda: (heading[1] + np.pi) % (2 * np.pi) - np.pi)
+    # Few degrees, and a flap that has two positions.
+    assert "geometry.angle-units" not in angles("small", lambda: 3.1 + 3.1 * np.sin(heading[2]))
+    assert "geometry.angle-units" not in angles("flap", lambda: (random.random(600) > 0.5) * 6.25)
