@@ -92,11 +92,14 @@ def test_actions_that_are_refused(ww, words, message):
 
 def test_names_that_are_refused(ww, tmp_path):
     table = tmp_path / "names.csv"
-    for text, message in (("a,b\n1,2\n", "ends in 'name'"),
-                          ("a,name\n1,x\n", "has 1 column of numbers, and actions are"),
-                          ("a,b,c,name\n1,2,x,y\n", "line 2 has 'x' where an action has a whole number or *"),
-                          ("a,b,c,name\n1,2,3,\n", "line 2 has no name")):
-        table.write_text(text)
+    for text, message in ((b"a,b\n1,2\n", "ends in 'name'"), (b"", "the file is empty; it must begin with a header"),
+                          (b"a,name\n1,x\n", "has 1 column of numbers, and actions are"),
+                          (b"a,b,c,name\n1,2,x,y\n", "line 2: has 'x' where an action has a whole number or *"),
+                          (b"a,b,c,name\n1,2,3,\n", "line 2: has no name"),
+                          (b"a,b,c,name\n1,2,3,x\n1,2,4\n", "names.csv: line 3: has 3 cells where 4 are expected"),
+                          (b"a,b,c,name\n1,2,3,\xff\n", "line 2: column 'name' is no UTF-8 text"),
+                          (b"a,b,c,name\n1,2,3,\"x\n", "names.csv: line 2 (byte 11): a quoted field")):
+        table.write_bytes(text)
         assert message in run("actions", ww, "--names", table, code=2)
 
 

@@ -159,7 +159,7 @@ def test_unknown_conventions(tmp_path):
     ("x.csv", "episode,row,a\n000001,0,1\n000001,0,2\n", "a row twice"),
     ("x.csv", "episode,row,a\n000001,-1,1\n", "'-1' is no number of a row"),
     ("x.csv", "episode,row,a\n000001,99999999999,1\n", "has row 99999999999"),
-    ("x.csv", "episode,a\n000001\n", "line 2: has 1 cells, the header 2"),
+    ("x.csv", "episode,a\n000001\n", "line 2: has 1 cell where 2 are expected"),
     ("x.jsonl", "", "holds no line"),
     ("x.jsonl", "{}\n", "line 1 is damaged: it has no member 'episode'"),
     ("x.jsonl", '{"episode": "000001", "arrays": {"a": [1, [2]]}}\n', "no number"),

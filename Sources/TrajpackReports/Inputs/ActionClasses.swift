@@ -46,39 +46,25 @@ struct ActionClasses {
   /// fits any.
   private static func csv(_ file: LocalFile) throws(TrajpackError) -> [Row] {
     var rows: [Row] = []
-    let scanner = CSVScanner(file)
-    let isThere = try scanner.next()
-    let hasNames = isThere && scanner.count >= 3 && scanner[scanner.count - 1].text == "name"
-    let keys = isThere ? scanner.count - (hasNames ? 2 : 1) : 0
-    guard keys >= 1, scanner[keys].text == "class" else {
+    let table = try TableReader(csv: file)
+    let keys = table.names.count - (table.names.count >= 3 && table.names.last == "name" ? 2 : 1)
+    guard keys >= 1, table.names[keys] == "class" else {
       throw TrajpackError(
         .data, "the header of a table of classes ends in the column 'class', or 'class' and 'name'")
     }
-    let width = scanner.count
-    while try scanner.next() {
-      guard scanner.count == width else {
-        throw TrajpackError(
-          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(width)",
-          at: ErrorPlace(line: scanner.line))
-      }
-      var row: Row = ([], scanner[keys].text)
-      guard !row.label.isEmpty else {
-        throw TrajpackError(
-          .data, "line \(scanner.line): the class is empty", at: ErrorPlace(line: scanner.line))
-      }
+    while try table.next() {
+      var row: Row = ([], try table.text(keys))
+      guard !row.label.isEmpty else { throw table.wrong("the class is empty") }
       for cell in 0..<keys {
-        let text = DecimalLiteral(scanner[cell].bytes)
-        if scanner[cell].text == "*" {
+        if try table.text(cell) == "*" {
           row.key.append(-1)
           continue
         }
-        guard text.form == .integer, text.mantissa >= -1, text.mantissa <= Int32.max else {
-          throw TrajpackError(
-            .data,
-            "line \(scanner.line): '\(scanner[cell].text)' is neither a whole number from -1 on nor '*'"
-          )
+        let number = table.number(cell)
+        guard number.form == .integer, number.mantissa >= -1, number.mantissa <= Int32.max else {
+          throw table.wrong("'\(table.shown(cell))' is neither a whole number from -1 on nor '*'")
         }
-        row.key.append(text.value)
+        row.key.append(number.value)
       }
       rows.append(row)
     }

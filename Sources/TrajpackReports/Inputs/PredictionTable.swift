@@ -12,8 +12,8 @@ enum PredictionTable {
     var name: String
     /// The numbers of a row, as columns of the file.
     var cells: [Int]
-    /// The first cell that is no number.
-    var fault: String?
+    /// The error of the first cell that is no number.
+    var fault: TrajpackError?
   }
 
   private struct Part {
@@ -42,7 +42,7 @@ enum PredictionTable {
         (
           columns[number].name,
           { () throws(TrajpackError) in
-            if let fault = columns[number].fault { throw TrajpackError(.data, fault) }
+            if let fault = columns[number].fault { throw fault }
             let count = columns[number].cells.count
             let out = Numbers(shape: [rows] + (count == 1 ? [] : [count]))
             if part.rows.count < rows {
@@ -66,7 +66,7 @@ enum PredictionTable {
   private static func scan(
     _ file: LocalFile, _ delimiter: UInt8?, _ truth: [String], _ isExport: Bool
   ) throws(TrajpackError) -> ([Column], [Part]) {
-    let table = try ColumnTable(file, delimiter: delimiter)
+    let table = try TableReader(lookingAt: file.path, delimiter: delimiter)
     let head = table.names
     var seen: Set<String> = []
     if let twice = head.first(where: { !$0.isEmpty && !seen.insert($0).inserted }) {
@@ -82,7 +82,7 @@ enum PredictionTable {
       episode == nil
       ? try PredictionFiles.only(truth, "the table", "it has no column 'episode'") : ""
     while try table.next() {
-      let id = episode.map { table.text($0) } ?? alone
+      let id = try episode.map { (i) throws(TrajpackError) in try table.text(i) } ?? alone
       let place = places[id] ?? parts.count
       if place == parts.count {
         places[id] = place
@@ -94,9 +94,7 @@ enum PredictionTable {
       if let row {
         let text = table.number(row)
         guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
-          throw TrajpackError(
-            .data, "line \(table.line): '\(table.text(row))' is no number of a row",
-            at: ErrorPlace(line: table.line))
+          throw table.wrong("'\(table.shown(row))' is no number of a row")
         }
         number = Int(text.mantissa)
       }
@@ -105,8 +103,8 @@ enum PredictionTable {
         for cell in column.cells {
           let text = table.number(cell)
           if text.form == .text, columns[c].fault == nil {
-            columns[c].fault =
-              "line \(table.line): column '\(head[cell])' holds '\(table.text(cell))', which is no number"
+            columns[c].fault = table.wrong(
+              "column '\(head[cell])' holds '\(table.shown(cell))', which is no number")
           }
           parts[place].numbers[c].append(text.value)
         }

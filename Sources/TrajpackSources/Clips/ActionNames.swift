@@ -16,37 +16,35 @@ public struct ActionNames: Sendable {
   public init(_ path: String) throws(TrajpackError) {
     self.path = path
     let file = try LocalFile(path)
-    let scanner = CSVScanner(file)
-    func refuse(_ what: String) -> TrajpackError {
-      TrajpackError(.usage, file: path, "line \(scanner.line) \(what)")
-    }
-    guard try scanner.next(), scanner.count >= 2, scanner[scanner.count - 1].text == "name" else {
+    do throws(TrajpackError) { try read(file) } catch {
       throw TrajpackError(
-        .usage, file: path,
+        error.fault == .data ? .usage : error.fault, file: path, error.message, at: error.place)
+    }
+  }
+
+  private mutating func read(_ file: LocalFile) throws(TrajpackError) {
+    let table = try TableReader(csv: file)
+    let names = table.names
+    guard names.count >= 2, names.last == "name" else {
+      throw TrajpackError(
+        .data,
         "the header of a table of actions has a column for each number of an action and ends in 'name', "
           + "or 'class' and 'name'")
     }
-    let columns = scanner.count
-    let hasClass = columns >= 3 && scanner[columns - 2].text == "class"
-    width = columns - (hasClass ? 2 : 1)
-    while try scanner.next() {
-      guard scanner.count == columns else {
-        throw refuse("has \(counted(scanner.count, "cell")), and the header \(columns)")
-      }
+    width = names.count - (names.count >= 3 && names[names.count - 2] == "class" ? 2 : 1)
+    while try table.next() {
       var key: [Int64?] = []
       for column in 0..<width {
-        let text = scanner[column].text
-        if text == "*" {
-          key.append(nil)
-          continue
-        }
-        guard let number = Int64(text) else {
-          throw refuse("has '\(text)' where an action has a whole number or *")
+        let text = try table.text(column)
+        let number = Int64(text)
+        guard number != nil || text == "*" else {
+          throw table.wrong(
+            "has '\(table.shown(column))' where an action has a whole number or *")
         }
         key.append(number)
       }
-      let name = scanner[columns - 1].text
-      guard !name.isEmpty else { throw refuse("has no name") }
+      let name = try table.text(names.count - 1)
+      guard !name.isEmpty else { throw table.wrong("has no name") }
       rows.append((key, name))
     }
   }

@@ -3,16 +3,13 @@ import TrajpackStore
 
 /// What is wrong with a row, and the option that mends it.
 extension TableExamination {
-  static func noDate(
-    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
-  ) throws(TrajpackError) -> TrajpackError {
+  static func noDate(_ row: TableReader, _ part: TablePart) -> TrajpackError {
     var pattern: DatePattern?
-    if case .dates(let given) = form.times { pattern = given }
+    if case .dates(let given) = row.form.times { pattern = given }
     let wanted = pattern?.text ?? "YYYY-MM-DD, with or without hh:mm:ss"
-    return try TableForm.wrong(
-      file, row.recordOffset,
-      "the time '\(TableForm.shown(form.timeText(row)))' is no date of the form \(wanted); "
-        + unitsRow(form, row.recordOffset, part.range.lowerBound)
+    return row.wrong(
+      "the time '\(TableForm.shown(row.timeText))' is no date of the form \(wanted); "
+        + unitsRow(row.form, row.offset, part.range.lowerBound)
         + "give another form with --time-format, or say --time none to keep the column as text")
   }
 
@@ -22,36 +19,28 @@ extension TableExamination {
     return "if this row names the units of the columns, say --units-row; else "
   }
 
-  static func noTime(
-    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
-  ) throws(TrajpackError) -> TrajpackError {
-    try TableForm.wrong(
-      file, row.recordOffset,
-      "the time '\(TableForm.shown(form.timeText(row)))' is no number; "
-        + unitsRow(form, row.recordOffset, part.range.lowerBound)
+  static func noTime(_ row: TableReader, _ part: TablePart) -> TrajpackError {
+    row.wrong(
+      "the time '\(TableForm.shown(row.timeText))' is no number; "
+        + unitsRow(row.form, row.offset, part.range.lowerBound)
         + "name another column with --time, or say --time none")
   }
 
   /// The error of a time that lies before that of the row before. Names the column or the count of rows
   /// that cuts the rows into recordings whose times go on, where one does.
-  static func goesBack(
-    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
-  ) throws(TrajpackError) -> TrajpackError {
-    let time = TableForm.shown(form.timeText(row))
-    let cut = part.episode == nil && part.piece == nil ? try cut(form, part, file) : nil
+  static func goesBack(_ row: TableReader, _ part: TablePart) -> TrajpackError {
+    let time = TableForm.shown(row.timeText)
+    let cut = part.episode == nil && part.piece == nil ? cut(row.form, part, row.file) : nil
     let sorting =
       "sort the rows by time, or say --time none to keep them as they stand, without times"
-    return try TableForm.wrong(
-      file, row.recordOffset,
+    return row.wrong(
       "the time '\(time)' lies before that of the row before; "
         + (cut.map { "say \($0) to cut the rows into recordings whose times go on; else " } ?? "")
         + sorting)
   }
 
   /// The option that cuts a table into recordings whose times go on.
-  private static func cut(
-    _ form: TableForm, _ part: TablePart, _ file: TextFile
-  ) throws(TrajpackError) -> String? {
+  private static func cut(_ form: TableForm, _ part: TablePart, _ file: TextFile) -> String? {
     let candidates = (0..<form.count).filter(form.isValue).prefix(32)
     var isCut = [Int: Bool](uniqueKeysWithValues: candidates.map { ($0, true) })
     var last = [Int: String]()
@@ -59,13 +48,16 @@ extension TableExamination {
     var returns: [Int] = []
     var before: Double?
     var count = 0
-    let scanner = CSVScanner(file, form.dialect, range: part.range)
-    while try scanner.next(), count < 10_000_000 {
-      guard scanner.count >= form.count, let now = seconds(scanner, form) else { return nil }
+    let row = TableReader(file, form, range: part.range)
+    while count < 10_000_000 {
+      // A fault further down is no reason to say nothing of this one.
+      guard let isThere = try? row.next() else { return nil }
+      if !isThere { break }
+      guard let now = seconds(row) else { return nil }
       let isBack = now < before ?? now
       if isBack { returns.append(count) }
       for i in candidates where isCut[i] == true {
-        let text = scanner[i].text
+        let text = row[i].text
         if text == last[i] {
           if isBack { isCut[i] = false }
           continue
@@ -85,11 +77,11 @@ extension TableExamination {
     return "--segment \(first)"
   }
 
-  private static func seconds(_ row: CSVScanner, _ form: TableForm) -> Double? {
-    if form.timeIsDate {
-      return form.date(row).map { Double($0.seconds) + Double($0.nanoseconds) / 1e9 }
+  private static func seconds(_ row: TableReader) -> Double? {
+    if row.form.timeIsDate {
+      return row.date.map { Double($0.seconds) + Double($0.nanoseconds) / 1e9 }
     }
-    let value = form.numbers.number(row[form.time ?? 0].bytes).value
+    let value = row.number(row.form.time ?? 0).value
     return value.isFinite ? value : nil
   }
 
@@ -99,7 +91,7 @@ extension TableExamination {
   static func textAmongNumbers(
     _ text: (offset: Int, text: String), of texts: [String], _ name: String, _ form: TableForm,
     _ file: TextFile, units start: Int?
-  ) throws(TrajpackError) -> TrajpackError {
+  ) -> TrajpackError {
     let shown = TableForm.shown(text.text)
     let words = texts.filter { TableSample.cell($0, form.numbers).look == .text }
     let keeping = "--kind '\(name)=text' to keep every cell as it stands"
@@ -115,8 +107,8 @@ extension TableExamination {
     } else if text.text.hasPrefix("#"), form.dialect.comment == nil {
       remedy = "if lines that begin with # are comments, say --comment '#'"
     }
-    return try TableForm.wrong(
-      file, text.offset,
+    return file.wrong(
+      at: text.offset,
       "column '\(name)' has '\(shown)', which is no number, among numbers; \(remedy)")
   }
 }

@@ -10,11 +10,8 @@ struct TableExamination: Sendable {
   struct Column: Sendable {
     /// The numbers.
     var facts = ColumnProfile()
-    /// The different texts in the order of their first rows, `nan` and `""` among them, for the
-    /// case that the column is one of text.
-    var texts: [String] = []
-    /// Whether there were more texts than a categorical channel takes.
-    var hasManyTexts = false
+    /// The different texts, `nan` and `""` among them, for the case that the column is one of text.
+    var texts = DistinctTexts(atMost: TableExamination.maximumTexts)
     /// Whether a cell was empty and not quoted.
     var hasEmpty = false
     /// The first text that is no number, and the byte where its row begins.
@@ -61,7 +58,6 @@ struct TableExamination: Sendable {
   ) throws(TrajpackError) {
     let names = form.channelNames
     columns = Array(repeating: Column(), count: form.count)
-    var seen = [Set<String>](repeating: [], count: form.count)
     let keepsText = names.map { [.text, .categorical, .label].contains(options.kinds[$0]) }
     let plain = (0..<form.count).filter(form.isValue)
     let reader = form.numbers
@@ -70,15 +66,10 @@ struct TableExamination: Sendable {
     var bytes = [Int](repeating: 0, count: form.count)
     // A row of units has no number.
     var firstHasNumber = false
-    let scanner = CSVScanner(file, form.dialect, range: part.range)
-    while try scanner.next() {
-      try form.check(scanner, file)
-      if form.isEmptyRow(scanner) {
-        emptyRows += 1
-        continue
-      }
+    let row = TableReader(file, form, range: part.range)
+    while try row.next() {
       for i in plain {
-        let cell = scanner[i]
+        let cell = row[i]
         let number = reader.number(cell.bytes)
         facts[i].add(number)
         if rows == 0, number.form != .text, number.form != .missing { firstHasNumber = true }
@@ -87,48 +78,44 @@ struct TableExamination: Sendable {
         }
         bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {
-          guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {
-            throw try TableForm.wrong(
-              file, scanner.recordOffset,
+          guard columns[i].note(cell, number.form, at: row.offset) else {
+            throw row.wrong(
               "column '\(names[i])' is no text: it has a zero byte, a line end without quotes or is not "
                 + "UTF-8")
           }
         }
       }
-      if form.time != nil { try add(timeOf: scanner, form, part, file) }
+      if form.time != nil { try add(timeOf: row, part) }
       rows += 1
     }
+    emptyRows = row.emptyRows
     for i in plain { (columns[i].facts, columns[i].bytes) = (facts[i], bytes[i]) }
     for i in plain where columns[i].facts.hasText && columns[i].facts.hasNumbers {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
-      throw try Self.textAmongNumbers(
-        text, of: columns[i].texts, names[i], form, file,
+      throw Self.textAmongNumbers(
+        text, of: columns[i].texts.texts, names[i], form, file,
         units: firstHasNumber ? nil : part.range.lowerBound)
     }
   }
 
-  private mutating func add(
-    timeOf row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
-  ) throws(TrajpackError) {
+  private mutating func add(timeOf row: TableReader, _ part: TablePart) throws(TrajpackError) {
     let isForward: Bool
-    if form.timeIsDate {
-      guard let date = form.date(row) else { throw try Self.noDate(row, form, part, file) }
+    if row.form.timeIsDate {
+      guard let date = row.date else { throw Self.noDate(row, part) }
       isForward = time.add(date)
     } else {
-      let number = form.numbers.number(row[form.time ?? 0].bytes)
-      guard number.value.isFinite else { throw try Self.noTime(row, form, part, file) }
+      let number = row.number(row.form.time ?? 0)
+      guard number.value.isFinite else { throw Self.noTime(row, part) }
       isForward = time.add(number)
     }
-    guard isForward else {
-      throw try Self.goesBack(row, form, part, file)
-    }
+    guard isForward else { throw Self.goesBack(row, part) }
   }
 }
 
 extension TableExamination.Column {
   /// Keeps the text of a cell that is no number; `false` where it is no text either.
   fileprivate mutating func note(
-    _ cell: CSVScanner.Field, _ form: DecimalLiteral.Form, at offset: Int, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ form: DecimalLiteral.Form, at offset: Int
   ) -> Bool {
     if cell.bytes.isEmpty, !cell.isQuoted {
       hasEmpty = true
@@ -141,10 +128,7 @@ extension TableExamination.Column {
       words[cell.text, default: 0] += 1
     }
     if form == .text, firstText == nil { firstText = (offset, cell.text) }
-    guard !hasManyTexts else { return true }
-    let text = cell.text
-    if seen.insert(text).inserted { texts.append(text) }
-    hasManyTexts = texts.count > TableExamination.maximumTexts
+    if !texts.areTooMany { texts.add(cell.text) }
     return true
   }
 }

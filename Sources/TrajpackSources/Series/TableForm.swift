@@ -122,37 +122,4 @@ struct TableForm: Sendable, Hashable {
       return name
     }
   }
-
-  // MARK: Times
-
-  /// The text of the time of a row: of the day and the time of day, where they have columns of their own.
-  func timeText(_ row: CSVScanner) -> String {
-    guard let time else { return "" }
-    guard let timeOfDay else { return row[time].text }
-    return "\(row[time].text.trimmingBlanks) \(row[timeOfDay].text.trimmingBlanks)"
-  }
-
-  /// The date of a row; `nil` where there is none of the form.
-  @inline(__always)
-  func date(_ row: CSVScanner) -> DateText? {
-    guard case .dates(let pattern) = times, let time else { return nil }
-    if timeOfDay == nil { return Self.date(row[time].bytes, pattern) }
-    var text = timeText(row)
-    return text.withUTF8 { Self.date($0, pattern) }
-  }
-
-  private static func date(
-    _ text: UnsafeBufferPointer<UInt8>, _ pattern: DatePattern?
-  ) -> DateText? {
-    guard let pattern else { return DateText(text) }
-    return pattern.read(text)
-  }
-
-  /// Whether a row without a time has no value either: such rows, as spreadsheets leave them below a
-  /// table, are passed over.
-  @inline(__always)
-  func isEmptyRow(_ row: CSVScanner) -> Bool {
-    guard let time, row[time].bytes.isEmpty else { return false }
-    return (0..<row.count).allSatisfy { row[$0].bytes.isEmpty }
-  }
 }

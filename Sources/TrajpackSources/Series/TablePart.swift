@@ -26,28 +26,24 @@ extension TablePart {
     }
     let terminals = try form.terminals(options)
     var (number, isEnded) = (0, false)
-    let scanner = CSVScanner(file, form.dialect, range: start..<file.length)
+    let reader = TableReader(file, form, range: start..<file.length)
     var parts: [TablePart] = []
     var seen: Set<String> = []
     var rows = 0
-    while try scanner.next() {
-      try form.check(scanner, file)
-      if form.isEmptyRow(scanner) { continue }
+    while try reader.next() {
       var isNew = parts.isEmpty
       var episode: String?
       if let column = form.episode {
-        let text = scanner[column].text
-        guard !text.isEmpty, scanner[column].isUTF8 else {
-          throw try TableForm.wrong(
-            file, scanner.recordOffset,
+        let text = reader[column].text
+        guard !text.isEmpty, reader[column].isUTF8 else {
+          throw reader.wrong(
             "the episode column is \(text.isEmpty ? "empty" : "no UTF-8 text")")
         }
         episode = text
         if parts.last?.episode != text {
           isNew = true
           guard seen.insert(text).inserted else {
-            throw try TableForm.wrong(
-              file, scanner.recordOffset,
+            throw reader.wrong(
               "episode '\(TableForm.shown(text))' comes again after another; sort the rows by episode"
             )
           }
@@ -60,7 +56,7 @@ extension TablePart {
       }
       if let segment = options.segment, rows > 0, rows % segment == 0 { isNew = true }
       if isNew {
-        let at = scanner.recordOffset
+        let at = reader.offset
         if let last = parts.indices.last { parts[last].range = parts[last].range.lowerBound..<at }
         parts.append(
           TablePart(
@@ -68,7 +64,7 @@ extension TablePart {
             piece: options.segment.map { rows / $0 }, range: at..<file.length))
       }
       rows += 1
-      for column in terminals where try form.isTrue(scanner, column, file) { isEnded = true }
+      for column in terminals where try form.isTrue(reader, column) { isEnded = true }
     }
     return (parts, terminals.isEmpty || isEnded ? 0 : rows)
   }
@@ -90,15 +86,12 @@ extension TableForm {
   }
 
   /// Whether a cell says that its row ends an episode.
-  fileprivate func isTrue(
-    _ row: CSVScanner, _ column: Int, _ file: TextFile
-  ) throws(TrajpackError) -> Bool {
+  fileprivate func isTrue(_ row: TableReader, _ column: Int) throws(TrajpackError) -> Bool {
     switch row[column].text.trimmingBlanks.lowercased() {
     case "", "0", "0.0", "false": return false
     case "1", "1.0", "true": return true
     case let text:
-      throw try Self.wrong(
-        file, row.recordOffset,
+      throw row.wrong(
         "--terminals: '\(uniqueNames[column])' is '\(Self.shown(text))', where 0 and 1 (false and true) "
           + "are possible")
     }
@@ -106,51 +99,6 @@ extension TableForm {
 }
 
 extension TableForm {
-  /// The error of something at a byte of a file, which names the line as a text editor counts it.
-  static func wrong(
-    _ file: TextFile, _ offset: Int, _ what: String
-  ) throws(TrajpackError) -> TrajpackError {
-    let line = file.line(ofByte: offset)
-    return TrajpackError(.data, "line \(line): \(what)", at: ErrorPlace(line: line, byte: offset))
-  }
-
-  /// Refuses a record with other than the expected cells, and rows that an empty line may stand
-  /// for.
-  @inline(__always)
-  func check(_ scanner: CSVScanner, _ file: TextFile) throws(TrajpackError) {
-    guard scanner.count == count || isPadded(scanner) else {
-      throw try wrongCount(scanner, file)
-    }
-    guard count > 1 || scanner.emptyLines == 0 else {
-      throw try Self.wrong(
-        file, scanner.recordOffset - 1,
-        "is empty, which in a table of one column may be a value that was not observed or nothing; "
-          + "write nan, or delete it")
-    }
-  }
-
-  /// Whether a row has only a delimiter more than it has cells, as all rows of the table have.
-  @inline(never)
-  private func isPadded(_ row: CSVScanner) -> Bool {
-    hasTrailingDelimiter && row.count == count + 1 && row[count].bytes.isEmpty
-  }
-
-  private func wrongCount(
-    _ row: CSVScanner, _ file: TextFile
-  ) throws(TrajpackError) -> TrajpackError {
-    let cells = "\(row.count) cell\(row.count == 1 ? "" : "s")"
-    var why = "the file was cut or a cell is missing"
-    if row.count > 0, row[0].bytes.first == UInt8(ascii: "#"), dialect.comment == nil {
-      why = "if lines that begin with # are comments, say --comment '#'"
-    } else if row.count == count + 1, row[count].bytes.isEmpty {
-      why = "there is a \(dialect.delimiterName) behind the last cell"
-    } else if dialect.delimiter == 0x20, !dialect.separatesByBlanks {
-      why = "if several blanks separate cells, say --delimiter blanks"
-    }
-    return try Self.wrong(
-      file, row.recordOffset, "has \(cells) where \(count) are expected; \(why)")
-  }
-
   /// Text of a stranger as an error shows it: short and printable.
   static func shown(_ text: String) -> String {
     let shown = text.unicodeScalars.prefix(40).map { scalar in

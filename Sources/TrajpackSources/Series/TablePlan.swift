@@ -4,9 +4,7 @@ import TrajpackFormat
 struct TablePlan {
   private struct Merged {
     var facts = ColumnProfile()
-    var texts: [String] = []
-    var seen: Set<String> = []
-    var hasManyTexts = false
+    var texts = DistinctTexts(atMost: TableExamination.maximumTexts)
     var hasEmpty = false
     var words: [String: Int] = [:]
     var outOfRange = TableExamination.OutOfRange()
@@ -53,14 +51,11 @@ struct TablePlan {
             + "\(column.facts.hasText ? "numbers" : "text") in a recording before; convert them apart, "
             + "or say --kind '\(names[i])=text'")
       }
-      columns[i].hasManyTexts = columns[i].hasManyTexts || column.hasManyTexts
+      columns[i].texts.merge(column.texts)
       columns[i].hasEmpty = columns[i].hasEmpty || column.hasEmpty
       columns[i].bytes += column.bytes
       columns[i].words.merge(column.words, uniquingKeysWith: +)
       columns[i].outOfRange.merge(column.outOfRange)
-      for text in column.texts where columns[i].texts.count <= TableExamination.maximumTexts {
-        if columns[i].seen.insert(text).inserted { columns[i].texts.append(text) }
-      }
     }
     rows += part.rows
     emptyRows += part.emptyRows
@@ -150,15 +145,15 @@ struct TablePlan {
     let choice = column.facts.choice
     let isWord = kind == .text || (kind != nil && column.facts.hasText && column.facts.hasNumbers)
     if column.facts.hasText || isWord || choice == nil {
-      let few = column.texts.count <= 16 || column.texts.count * 4 <= rows
-      let isCategory = !column.hasManyTexts && column.texts.count <= TableExamination.maximumTexts
-      if kind == .text || !isCategory || (kind == nil && !few) || choice == nil {
+      let isCategory =
+        kind == nil ? column.texts.areFew(among: rows) : !column.texts.areTooMany
+      if kind == .text || !isCategory || choice == nil {
         return ChannelPlan(Channel(name: name, kind: .text, type: .bytes, units: units))
       }
       return ChannelPlan(
         Channel(
           name: name, kind: kind ?? .categorical, type: .int32, units: units,
-          categories: column.texts,
+          categories: column.texts.texts,
           missing: column.hasEmpty ? .sentinel : .never))
     }
     var number = choice ?? .init(type: .float64, stored: .float64, missing: .nan)

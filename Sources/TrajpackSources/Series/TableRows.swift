@@ -65,16 +65,15 @@ struct TableRows {
     _ file: TextFile, _ part: TablePart, count: Int, clock: Clock
   ) throws(TrajpackError) -> TrackDraft {
     let reader = form.numbers
-    let scanner = CSVScanner(file, form.dialect, range: part.range)
-    while try scanner.next() {
-      if form.isEmptyRow(scanner) { continue }
-      guard scanner.count >= form.count, builder.count < count else { throw Self.changed }
+    let row = TableReader(file, form, range: part.range)
+    while try row.next() {
+      guard builder.count < count else { throw Self.changed }
       for cell in numbers {
-        let number = reader.number(scanner[cell.column].bytes)
+        let number = reader.number(row[cell.column].bytes)
         guard number.form != .text else { throw Self.changed }
         ColumnProfile.store(number, cell.type, decimals: cell.decimals, at: cell.place)
       }
-      for cell in cells { try store(scanner, cell) }
+      for cell in cells { try store(row, cell) }
       try builder.append()
     }
     guard builder.count == count else { throw Self.changed }
@@ -84,8 +83,8 @@ struct TableRows {
   private static let changed = TrajpackError(
     .data, "the file has changed while it was converted; run again")
 
-  private func store(_ scanner: CSVScanner, _ cell: Cell) throws(TrajpackError) {
-    let field = scanner[cell.column]
+  private func store(_ row: TableReader, _ cell: Cell) throws(TrajpackError) {
+    let field = row[cell.column]
     let isThere = !field.bytes.isEmpty || field.isQuoted
     switch cell.form {
     case .category(let codes):
@@ -94,11 +93,11 @@ struct TableRows {
     case .text, .timeText:
       guard isThere else { return TrackBuilder.store(pointer: nil, at: cell.place) }
       var text = field.text
-      if case .timeText = cell.form { text = form.timeText(scanner) }
+      if case .timeText = cell.form { text = row.timeText }
       try builder.store(text: Array(text.utf8), at: cell.place)
     case .ticks:
       guard
-        let exact = form.date(scanner).map(TimeProfile.exact)
+        let exact = row.date.map(TimeProfile.exact)
           ?? TimeProfile.exact(form.numbers.number(field.bytes))
       else { throw Self.changed }
       cell.place.storeBytes(of: time.ticks(exact).littleEndian, as: Int64.self)

@@ -38,8 +38,8 @@ struct TableSample {
       for i in 0..<scanner.count {
         let bytes = scanner[i].bytes
         guard scanner[i].isUTF8, !bytes.contains(0) else {
-          throw try TableForm.wrong(
-            file, scanner.recordOffset,
+          throw file.wrong(
+            at: scanner.recordOffset,
             "cell \(i + 1) is no text: it has a zero byte or is not UTF-8; save the file as UTF-8")
         }
         row.append(Self.cell(scanner[i].text, numbers))

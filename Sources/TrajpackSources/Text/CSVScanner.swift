@@ -7,24 +7,24 @@ import TrajpackStore
 /// Fields may be quoted, with `""` for a quote inside; records end in LF, CRLF or CRCRLF, others as a
 /// ``TableDialect`` says; a UTF-8 byte order mark is skipped. The file is read, not mapped: a file that
 /// shrinks meanwhile is an error, no trap.
-public final class CSVScanner {
+final class CSVScanner {
   /// A field of the current record: its bytes, without the quotes around it.
-  public struct Field {
+  struct Field {
     /// The bytes, which live until the next record is read.
-    public var bytes: UnsafeBufferPointer<UInt8>
+    var bytes: UnsafeBufferPointer<UInt8>
     /// Whether the field was quoted.
-    public var isQuoted: Bool
+    var isQuoted: Bool
     /// Whether `""` in it stands for a quote.
-    public var hasEscapes: Bool
+    var hasEscapes: Bool
 
     /// The text of the field; bytes that are no UTF-8 are repaired, see ``isUTF8``.
-    public var text: String {
+    var text: String {
       let text = String(decoding: bytes, as: UTF8.self)
       return hasEscapes ? text.replacing("\"\"", with: "\"") : text
     }
 
     /// Whether the bytes are UTF-8.
-    public var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
+    var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
   }
 
   struct Span {
@@ -34,10 +34,10 @@ public final class CSVScanner {
   }
 
   /// The longest record that is read.
-  public static let maximumRecord = 64 << 20
+  static let maximumRecord = 64 << 20
 
   /// The most fields of a record: each costs memory, also where it is an empty one of a single byte.
-  public static let maximumFields = 1 << 16
+  static let maximumFields = 1 << 16
 
   private let file: TextFile
   let dialect: TableDialect
@@ -54,17 +54,17 @@ public final class CSVScanner {
   private var started = false
 
   /// The number of the current record; 0 for the first.
-  public private(set) var record = -1
+  private(set) var record = -1
   /// Empty lines that were passed over.
-  public private(set) var emptyLines = 0
+  private(set) var emptyLines = 0
   /// Lines of a comment that were passed over.
   private(set) var commentLines = 0
   /// Where the current record begins in the file.
-  public private(set) var recordOffset = 0
+  private(set) var recordOffset = 0
 
   /// The line of the file, from 1, on which the current record begins: for errors, so it is counted
   /// only then.
-  public var line: Int { file.line(ofByte: recordOffset) }
+  var line: Int { file.line(ofByte: recordOffset) }
 
   /// The error of a fault at byte `offset` of the buffer.
   private func wrong(at offset: Int, _ what: String) -> TrajpackError {
@@ -74,15 +74,7 @@ public final class CSVScanner {
       .data, "line \(line) (byte \(byte)): \(what)", at: ErrorPlace(line: line, byte: byte))
   }
 
-  /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie
-  /// at `range`.
-  public convenience init(
-    _ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil
-  ) {
-    self.init(TextFile(file), TableDialect(delimiter), range: range)
-  }
-
-  /// A scanner that reads up to `capacity` bytes at a time; small ones are for tests.
+  /// A scanner of a file, or of whole records of it that lie at `range`, that reads up to `capacity` bytes at a time; small ones are for tests.
   init(
     _ file: TextFile, _ dialect: TableDialect, range: Range<Int>? = nil, capacity: Int = 1 << 20
   ) {
@@ -99,11 +91,11 @@ public final class CSVScanner {
   deinit { buffer.deallocate() }
 
   /// Fields of the current record.
-  public var count: Int { spans.count }
+  var count: Int { spans.count }
 
   /// A field of the current record.
   @inline(__always)
-  public subscript(_ i: Int) -> Field {
+  subscript(_ i: Int) -> Field {
     let span = spans[i]
     return Field(
       bytes: UnsafeBufferPointer(rebasing: buffer[span.start..<span.end]),
@@ -111,7 +103,7 @@ public final class CSVScanner {
   }
 
   /// Goes to the next record; `false` at the end of the file. Empty lines are passed over.
-  public func next() throws(TrajpackError) -> Bool {
+  func next() throws(TrajpackError) -> Bool {
     if !started {
       started = true
       try refill()

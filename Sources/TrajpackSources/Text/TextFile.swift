@@ -110,6 +110,12 @@ struct TextFile: Sendable {
     }
   }
 
+  /// The error of something at byte `offset`, which names the line.
+  func wrong(at offset: Int, _ what: String) -> TrajpackError {
+    let line = line(ofByte: offset)
+    return TrajpackError(.data, "line \(line): \(what)", at: ErrorPlace(line: line, byte: offset))
+  }
+
   /// The line, from 1, of byte `end`, as a text editor counts it: lines end in LF or CRLF, or in CR where
   /// the text before has no LF. For errors: all of the text before is read.
   func line(ofByte end: Int) -> Int {

@@ -9,8 +9,6 @@ public struct ValueFile: Sendable {
   public let values: ValueAnnotations
   /// The column of the ids; `nil` of JSON.
   public let idColumn: String?
-  /// The line of each row of a table; empty of JSON.
-  private let lines: [Int]
 
   /// Names of a column of ids, the first that there is counts.
   private static let idNames = ["id", "episode", "episode_id", "recording"]
@@ -26,7 +24,7 @@ public struct ValueFile: Sendable {
         try ValueAnnotations(
           json: try JSONValue(parsing: try file.bytes(0..<file.length)), at: "the document")
       }
-      (idColumn, lines) = (nil, [])
+      idColumn = nil
       return
     }
     guard FileSystem.item(at: path) != nil else { throw FileSystem.noFile(at: path) }
@@ -34,7 +32,6 @@ public struct ValueFile: Sendable {
       try Cells(TextFile(path, InflatedCache()))
     }
     idColumn = table.names[table.id]
-    lines = table.lines
     values = try within(file: path) { () throws(TrajpackError) in try table.values() }
   }
 
@@ -112,7 +109,7 @@ extension ValueFile {
   private struct Cells {
     var names: [String]
     var id = 0
-    var lines: [Int] = []
+    private var count = 0
     private var texts: [[String?]]
     private var numbers: [[DecimalLiteral]]
     private var units: [String]
@@ -136,36 +133,27 @@ extension ValueFile {
         throw TrajpackError(
           .data, "has one column, where the ids of recordings and a value are expected")
       }
-      var rows: [String: Int] = [:]
-      let scanner = CSVScanner(file, form.dialect, range: look.start..<file.length)
-      while try scanner.next() {
-        try form.check(scanner, file)
-        if form.isEmptyRow(scanner) { continue }
-        let line = scanner.line
+      // Where the row of each id begins: its line is counted where an error needs it.
+      var offsets: [String: Int] = [:]
+      let table = TableReader(look)
+      while try table.next() {
         for i in 0..<form.count {
-          let cell = scanner[i]
-          guard cell.isUTF8 else {
-            throw TrajpackError(
-              .data, "line \(line): column '\(names[i])' is no UTF-8 text",
-              at: ErrorPlace(channel: names[i], line: line))
-          }
-          let isEmpty = cell.bytes.isEmpty && !cell.isQuoted
-          texts[i].append(isEmpty ? nil : cell.text)
-          numbers[i].append(isEmpty ? .missing : form.numbers.number(cell.bytes))
+          let isEmpty = table[i].bytes.isEmpty && !table[i].isQuoted
+          texts[i].append(isEmpty ? nil : try table.text(i))
+          numbers[i].append(isEmpty ? .missing : table.number(i))
         }
         guard let text = texts[id].last, let own = text, !own.isEmpty else {
-          throw TrajpackError(
-            .data, "line \(line): has no id in column '\(names[id])'",
-            at: ErrorPlace(channel: names[id], line: line))
+          throw table.wrong("has no id in column '\(names[id])'", column: names[id])
         }
-        if let first = rows.updateValue(line, forKey: own) {
+        if let first = offsets.updateValue(table.offset, forKey: own) {
+          let lines = (file.line(ofByte: first), file.line(ofByte: table.offset))
           throw TrajpackError(
-            .data, "id '\(own)' has two rows, lines \(first) and \(line); leave one",
-            at: ErrorPlace(line: line))
+            .data, "id '\(own)' has two rows, lines \(lines.0) and \(lines.1); leave one",
+            at: ErrorPlace(line: lines.1))
         }
-        lines.append(line)
+        count += 1
       }
-      guard !lines.isEmpty else { throw TrajpackError(.data, "the table has no row") }
+      guard count > 0 else { throw TrajpackError(.data, "the table has no row") }
       var seen: Set<String> = []
       for (i, name) in names.enumerated() {
         guard !seen.insert(name).inserted || !ValueField.isName(name) else { continue }
@@ -176,7 +164,7 @@ extension ValueFile {
 
     /// The values: columns `NAME.0`, `NAME.1`, … of numbers are one array.
     func values() throws(TrajpackError) -> ValueAnnotations {
-      var table = ValueTable(count: lines.count)
+      var table = ValueTable(count: count)
       var done: Set<Int> = [id]
       for i in names.indices where !done.contains(i) {
         if let members = vector(from: i) {
@@ -208,7 +196,7 @@ extension ValueFile {
         units: unit(members[0]))
       return ValueTable.Column(
         field,
-        lines.indices.map { row in
+        (0..<count).map { row in
           if isWhole { return .integers(members.map { numbers[$0][row].mantissa }) }
           let all = members.map { numbers[$0][row].value }
           return all.allSatisfy(\.isNaN) ? .missing : .numbers(all)
@@ -232,14 +220,11 @@ extension ValueFile {
             return number.value.isNaN ? .missing : .number(number.value)
           })
       }
-      var order: [String] = []
-      var seen: Set<String> = []
-      for case let text? in texts[i] where seen.insert(text).inserted { order.append(text) }
-      // As with the columns of series: few texts are categories.
-      let isCategory =
-        order.count <= TableExamination.maximumTexts
-        && (order.count <= 16 || order.count * 4 <= lines.count)
-        && !(order.count == lines.count && lines.count > 2)
+      var distinct = DistinctTexts(atMost: TableExamination.maximumTexts)
+      for case let text? in texts[i] { distinct.add(text) }
+      let order = distinct.texts
+      // As with the columns of series: few texts are categories; but not one for each recording.
+      let isCategory = distinct.areFew(among: count) && !(order.count == count && count > 2)
       let field = ValueField(
         name, isCategory && !order.isEmpty ? .category : .text, units: unit(i),
         categories: isCategory ? order : [])

@@ -77,14 +77,14 @@ struct StateRows {
   }
 
   /// Adds a row.
-  mutating func append(_ scanner: CSVScanner, frame: Int) throws(TrajpackError) {
+  mutating func append(_ table: TableReader, frame: Int) throws(TrajpackError) {
     for g in groups.indices {
       groups[g].hasData = groups[g].kind == nil
       groups[g].type = -1
     }
     var texts: [(cell: Int, bytes: [UInt8])] = []
     for i in cells.indices {
-      let field = scanner[i]
+      let field = table[i]
       let cell = cells[i]
       switch cell.form {
       case .numbers(let type, let decimals, let width):
@@ -97,10 +97,7 @@ struct StateRows {
       case .category(let codes):
         let text = field.text
         guard let code = codes[text] else {
-          throw TrajpackError(
-            .data,
-            "state.csv: line \(scanner.line), column '\(names[i])' has changed while it was converted"
-          )
+          throw table.wrong("column '\(names[i])' has changed while it was converted; run again")
         }
         cell.place.storeBytes(of: code.littleEndian, as: Int32.self)
         if !WildWorldCell.isAbsent(text) { groups[cell.group].hasData = true }
@@ -110,7 +107,7 @@ struct StateRows {
         if !WildWorldCell.isAbsent(text) { groups[cell.group].hasData = true }
       }
     }
-    noteAbsent(scanner)
+    noteAbsent(table)
     for g in groups.indices where groups[g].hasData {
       let builder = groups[g].builder
       let (row, byte) = (builder.count, builder.bytes.count)
@@ -133,11 +130,11 @@ struct StateRows {
 
   /// Notes what stands in the text columns of entities that are not there: all their cells are empty, `nan`
   /// or `none`. The first such text is put back in all their rows.
-  private mutating func noteAbsent(_ scanner: CSVScanner) {
+  private mutating func noteAbsent(_ table: TableReader) {
     guard groups.contains(where: { !$0.hasData }) else { return }
     for i in cells.indices where cells[i].absent == nil && !groups[cells[i].group].hasData {
       if case .numbers = cells[i].form { continue }
-      cells[i].absent = scanner[i].text
+      cells[i].absent = table[i].text
     }
   }
 

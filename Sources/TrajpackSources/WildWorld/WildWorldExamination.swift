@@ -13,10 +13,8 @@ struct WildWorldExamination: Sendable {
     var width: Int?
     /// The numbers.
     var facts = ColumnProfile()
-    /// The different texts, in the order of their first row; only where a cell is no number.
-    var texts: [String] = []
-    /// Whether there were more texts than a categorical channel takes.
-    var hasManyTexts = false
+    /// The different texts; only where a cell is no number.
+    var texts = DistinctTexts(atMost: WildWorldExamination.maximumTexts)
 
     /// What the README of the data set says the column holds; `nil` where it may hold text.
     let expected: String?
@@ -65,45 +63,24 @@ extension WildWorldExamination {
   /// - Returns: The columns and the number of rows.
   /// - Throws: A data error naming the line and column of a cell that cannot be kept.
   static func columns(of file: LocalFile) throws(TrajpackError) -> (columns: [Column], rows: Int) {
-    try within(file: "state.csv") { () throws(TrajpackError) in try columns(scanning: file) }
-  }
-
-  private static func columns(
-    scanning file: LocalFile
-  ) throws(TrajpackError) -> (columns: [Column], rows: Int) {
-    let scanner = CSVScanner(file)
-    guard try scanner.next() else {
-      throw TrajpackError(.data, "the file is empty; it must begin with a header")
+    try within(file: "state.csv") { () throws(TrajpackError) in
+      let table = try TableReader(csv: file)
+      var names: Set<String> = []
+      var columns: [Column] = []
+      for (i, name) in table.form.header.enumerated() {
+        // pandas writes its index without a name.
+        columns.append(Column(name: name.isEmpty ? "column\(i + 1)" : name))
+        guard names.insert(columns[i].name).inserted else {
+          throw TrajpackError(.data, "column '\(columns[i].name)' comes twice in the header")
+        }
+      }
+      var rows = 0
+      while try table.next() {
+        for i in columns.indices { try columns[i].add(table[i], table) }
+        rows += 1
+      }
+      return (columns, rows)
     }
-    var columns: [Column] = []
-    var names: Set<String> = []
-    for i in 0..<scanner.count {
-      guard scanner[i].isUTF8 else {
-        throw TrajpackError(.data, "column \(i + 1) of the header is no UTF-8 text")
-      }
-      // pandas writes its index without a name.
-      let name = scanner[i].bytes.isEmpty ? "column\(i + 1)" : scanner[i].text
-      guard names.insert(name).inserted else {
-        throw TrajpackError(.data, "column '\(name)' comes twice in the header")
-      }
-      columns.append(Column(name: name))
-    }
-    var rows = 0
-    var seen = [Set<String>](repeating: [], count: columns.count)
-    while try scanner.next() {
-      guard scanner.count == columns.count else {
-        throw TrajpackError(
-          .data,
-          "line \(scanner.line) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
-            + "where the header has \(columns.count); the file was cut or a cell is missing",
-          at: ErrorPlace(line: scanner.line, byte: scanner.recordOffset))
-      }
-      for i in columns.indices {
-        try columns[i].add(scanner[i], scanner, &seen[i])
-      }
-      rows += 1
-    }
-    return (columns, rows)
   }
 }
 
@@ -111,19 +88,21 @@ extension WildWorldExamination.Column {
   /// Adds a cell.
   @inline(__always)
   fileprivate mutating func add(
-    _ cell: CSVScanner.Field, _ row: CSVScanner, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ row: TableReader
   ) throws(TrajpackError) {
     let count = WildWorldCell.tuple(cell.bytes) { facts.add($1) }
     if count > 0 {
       guard (width ?? documented ?? count) == count else { throw arity(count, row) }
       width = count
-      if facts.hasText { throw textInTuple(cell, row) }
+      if facts.hasText {
+        throw wrong(row, "has the tuple '\(cell.text)', which holds something that is no number")
+      }
       return
     }
     let number = WildWorldCell.number(cell.bytes)
     switch number.form {
-    case .text: try note(cell, row, &seen)
-    case .missing: if expected == nil { try note(cell, row, &seen) }
+    case .text: try note(cell, row)
+    case .missing: if expected == nil { try note(cell, row) }
     default:
       guard (width ?? documented ?? 1) == 1 else { throw arity(1, row) }
       width = 1
@@ -133,47 +112,30 @@ extension WildWorldExamination.Column {
 
   /// Keeps the text of a cell that is no number.
   private mutating func note(
-    _ cell: CSVScanner.Field, _ row: CSVScanner, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ row: TableReader
   ) throws(TrajpackError) {
     let text = cell.text
     guard cell.isUTF8 else {
-      throw TrajpackError(
-        .data, "line \(row.line), column '\(name)': the text is no UTF-8", at: place(row))
+      throw wrong(row, "is no UTF-8 text")
     }
     if let expected {
-      throw TrajpackError(
-        .data,
-        "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'",
-        at: place(row))
+      throw wrong(row, "must hold \(expected) but has the text '\(text)'")
     }
     if DecimalLiteral(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
-        throw TrajpackError(
-          .data,
-          "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers",
-          at: place(row))
+        throw wrong(row, "has '\(text)', which is no tuple of \(width ?? 0) numbers")
       }
       width = 1
     }
-    if seen.count <= WildWorldExamination.maximumTexts, seen.insert(text).inserted {
-      texts.append(text)
-    }
-    hasManyTexts = seen.count > WildWorldExamination.maximumTexts
+    texts.add(text)
   }
 
-  private func place(_ row: CSVScanner) -> ErrorPlace { ErrorPlace(channel: name, line: row.line) }
-
-  private func arity(_ count: Int, _ row: CSVScanner) -> TrajpackError {
-    TrajpackError(
-      .data,
-      "line \(row.line), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
-        + "\(width ?? documented ?? 0) are expected", at: place(row))
+  private func wrong(_ row: TableReader, _ what: String) -> TrajpackError {
+    row.wrong("column '\(name)' \(what)", column: name)
   }
 
-  private func textInTuple(_ cell: CSVScanner.Field, _ row: CSVScanner) -> TrajpackError {
-    TrajpackError(
-      .data,
-      "line \(row.line), column '\(name)': the tuple '\(cell.text)' holds something that is "
-        + "no number", at: place(row))
+  private func arity(_ count: Int, _ row: TableReader) -> TrajpackError {
+    wrong(
+      row, "has \(counted(count, "number")) where \(width ?? documented ?? 0) are expected")
   }
 }

@@ -53,21 +53,19 @@ extension WildWorldImporter {
   private func stateRows(
     _ sample: Sample, _ columns: [WildWorldExamination.Column], _ schema: Schema, limit: Int
   ) throws(TrajpackError) -> StateRows {
-    var state = StateRows(columns, schema)
-    let scanner = CSVScanner(try watch.file("\(sample.folder)/state.csv"))
-    _ = try scanner.next()
-    var frame = 0
-    while frame < limit, try scanner.next() {
-      guard scanner.count == columns.count else { throw Self.changed("state.csv") }
-      try state.append(scanner, frame: frame)
-      frame += 1
+    try within(file: "state.csv") { () throws(TrajpackError) in
+      var state = StateRows(columns, schema)
+      let table = try TableReader(csv: watch.file("\(sample.folder)/state.csv"))
+      var frame = 0
+      while table.form.count == columns.count, frame < limit, try table.next() {
+        try state.append(table, frame: frame)
+        frame += 1
+      }
+      guard frame == limit else {
+        throw TrajpackError(.data, "has changed while it was converted; run again")
+      }
+      return state
     }
-    guard frame == limit else { throw Self.changed("state.csv") }
-    return state
-  }
-
-  private static func changed(_ file: String) -> TrajpackError {
-    TrajpackError(.data, "\(file) has changed while it was converted; run again")
   }
 
   /// The clock of rows that begin with a frame.

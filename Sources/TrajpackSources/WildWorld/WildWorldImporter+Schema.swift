@@ -8,9 +8,7 @@ extension WildWorldImporter {
     var place: WildWorldColumn
     var width: Int?
     var facts = ColumnProfile()
-    var texts: [String] = []
-    var seen: Set<String> = []
-    var hasManyTexts = false
+    var texts = DistinctTexts(atMost: WildWorldExamination.maximumTexts)
     var source: String
     /// The recordings' lists in which the column is there, as `recording/slot`.
     var groups: Set<String> = []
@@ -88,10 +86,7 @@ extension WildWorldImporter {
         }
         merged[number].facts.merge(column.facts)
         merged[number].groups.insert(group)
-        merged[number].hasManyTexts = merged[number].hasManyTexts || column.hasManyTexts
-        for text in column.texts where merged[number].seen.insert(text).inserted {
-          merged[number].texts.append(text)
-        }
+        merged[number].texts.merge(column.texts)
       }
     }
     return merged.map { channel($0, isPartial: $0.groups.count < groups.count) }
@@ -108,14 +103,14 @@ extension WildWorldImporter {
     if merged.facts.hasText || choice == nil {
       let meaning = place.meaning(isText: true)
       // Numbers among the text, or too many texts: each cell is kept as it stands.
-      if merged.facts.hasNumbers || merged.hasManyTexts || merged.texts.count > 4096 {
+      if merged.facts.hasNumbers || merged.texts.areTooMany {
         return ChannelPlan(
           Channel(name: place.channel, kind: .text, type: .bytes, description: meaning.description))
       }
       return ChannelPlan(
         Channel(
           name: place.channel, kind: .categorical, type: .int32, description: meaning.description,
-          categories: merged.texts, missing: isPartial ? .sentinel : .never), stored: .int32)
+          categories: merged.texts.texts, missing: isPartial ? .sentinel : .never), stored: .int32)
     }
     let meaning = place.meaning(isText: false)
     let number = choice ?? .init(type: .float64, stored: .float64, decimals: nil, missing: .nan)

@@ -105,12 +105,10 @@ public struct WildWorldImporter: VideoImporter {
     where (try? PictureFiles.names(in: "\(folder)/\(stream)"))?.isEmpty == false { return true }
     let path = "\(folder)/state.csv"
     guard FileSystem.item(at: path) == .file, let file = try? LocalFile(path) else { return false }
-    let scanner = CSVScanner(file)
     // A file that cannot be read is named by the importer.
-    guard (try? scanner.next()) == true else { return true }
-    return (0..<scanner.count).contains { i in
-      let name = scanner[i].text
-      return ["camera.", "npc.", "monster."].contains { name.hasPrefix($0) }
+    guard let header = (try? TableReader(csv: file))?.form.header else { return true }
+    return header.contains { name in
+      ["camera.", "npc.", "monster."].contains { name.hasPrefix($0) }
     }
   }
 
