@@ -27,13 +27,16 @@ extension ShardView {
     for program in views.joined().compactMap(\.prepared).flatMap(\.programs) {
       for channel in program.outputs {
         let path = "\(program.stream)/\(channel.name)"
-        if program.changed[channel.name] == .normalized {
+        // No `default`: a new change must say here why the statistics are not of its values.
+        switch program.changed[channel.name] {
+        case .normalized:
           out[path] = "is normalised by the plan already: leave it to one of them"
-        } else if case .binned(let statistic) = program.changed[channel.name] {
+        case .binned(let statistic):
           out[path] =
             "holds the \(statistic.rawValue) of bins behind the plan, and there are statistics of the rows in them only: "
             + "normalise the dataset that 'trajpack apply' makes of the plan, or name the channels to normalise"
-        } else if program.recorded(channel) == nil {
+        case nil:
+          guard program.recorded(channel) == nil else { continue }
           out[path] =
             "is made by the plan, and there are statistics of what was recorded only: normalise in a step "
             + "of the plan before it is made, or name the channels to normalise"

@@ -22,7 +22,9 @@ import TrajpackFormat
 
   @Test("Every option's default is within its range and survives being written and read")
   func defaults() throws {
+    var checked: Set<String> = []
     func check<Options: EvaluationOptions>(_: Options.Type) throws {
+      checked.insert("\(Options.self)")
       let standard = Options()
       try standard.validate()
       let settings = standard.described.map { (name: $0.name, value: text($0.value)) }
@@ -60,6 +62,9 @@ import TrajpackFormat
     try check(GeometryOptions.self)
     try check(DistributionOptions.self)
     try check(PairedOptions.self)
+    #expect(
+      checked.count == Evaluator.all.count,
+      "each evaluator of Catalogue.swift has options of its own, and a line here that checks them")
   }
 
   private func text(_ value: Value) -> String {

@@ -62,7 +62,10 @@ extension NormalizeStep {
               + "source's statistics say nothing of: normalise numbers, before they are embedded")
         }
         // It is refused even where nobody named it: left as it is, it would be the one channel that is not normalised.
-        if case .binned(let statistic) = program.changed[channel.name] {
+        // No `default`: a new change must say here why the statistics are not of its values.
+        switch program.changed[channel.name] {
+        case nil, .normalized: break
+        case .binned(let statistic):
           throw TrajpackError(
             .usage,
             "channel '\(path)' holds the \(statistic.rawValue) of bins here, and the source's statistics are of the rows in "

@@ -127,7 +127,8 @@ def test_pages_of_rules(rules: dict[str, Any]) -> None:
         if update:
             folder.mkdir(exist_ok=True)
             (folder / f"{rule}.md").write_text(page)
-        assert (folder / f"{rule}.md").read_text() == page, "run this with TRAJPACK_DOCS=update"
+        file = folder / f"{rule}.md"
+        assert file.exists() and file.read_text() == page, f"{file} is not of the rule's text: run this with TRAJPACK_DOCS=update"
     assert {p.stem for p in folder.glob("*.md")} == set(rules)
     for rule in rules.values():
         assert set(rule["implies"]) <= set(rules)
