@@ -15,6 +15,8 @@ public struct Place: Sendable, Equatable {
   public var values: [Double]
   /// What else is to be said of this place.
   public var note: String?
+  /// The file, of a recording that cannot be read.
+  public var file: String? = nil
 }
 
 /// What a rule found: the same fault at any number of places.

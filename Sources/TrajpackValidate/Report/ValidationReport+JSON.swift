@@ -61,6 +61,7 @@ extension Validation.Outcome {
       "values": .int(Int64(values)), "profile": profile.map { .string($0) },
       "rules": .array(rules.map { .string($0) }),
       "unchecked": .array(unchecked.map { .string($0) }),
+      "skipped": .array(skipped.keys.sorted().map { .string($0) }),
       "dropped": dropped > 0 ? .int(Int64(dropped)) : nil,
       "stopped": isStopped ? .bool(true) : nil,
     ])
@@ -86,7 +87,7 @@ extension Place {
       "entity": entity.map { .string($0) },
       "rows": rows.map { .array([.int(Int64($0.lowerBound)), .int(Int64($0.upperBound))]) },
       "values": values.isEmpty ? nil : .array(values.map(Self.number)),
-      "note": note.map { .string($0) },
+      "note": note.map { .string($0) }, "file": file.map { .string($0) },
     ])
   }
 
