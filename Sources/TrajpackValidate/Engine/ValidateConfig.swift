@@ -99,6 +99,14 @@ public struct ValidateConfig: Sendable {
     }
   }
 
+  /// What to know of a user's rule that found nothing to look at.
+  func hint(of id: String) -> String? {
+    for rule in rules where "user.\(rule.id)" == id {
+      if case .expression(let expression) = rule.condition { return expression.hint }
+    }
+    return nil
+  }
+
   /// What tracks are looked at by.
   var settings: TrackContext.Settings { .init(speeds: speeds, window: window) }
 

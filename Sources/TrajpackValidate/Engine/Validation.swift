@@ -312,8 +312,8 @@ public final class Validation {
     for (number, rule) in rules.enumerated() where rule.id.hasPrefix("user.") {
       guard case .track = rule.check, !applied.contains(number) else { continue }
       unchecked(
-        "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names",
-        rules: [rule.id])
+        "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names"
+          + (config.hint(of: rule.id).map { "; \($0)" } ?? ""), rules: [rule.id])
     }
     for rule in rules {
       guard case .elsewhere = rule.check else { continue }

@@ -48,6 +48,9 @@ extension ValidationReport {
       outcomes[number].findings.removeAll {
         $0.count <= known[$0.fingerprint] ?? -1
       }
+      for at in outcomes[number].findings.indices {
+        outcomes[number].findings[at].known = known[outcomes[number].findings[at].fingerprint]
+      }
       self.known += before - outcomes[number].findings.count
     }
   }
@@ -74,7 +77,8 @@ extension Finding {
       "rule": .string(rule), "severity": .string(severity.rawValue), "dataset": .string(dataset),
       "stream": stream.map { .string($0) }, "channel": channel.map { .string($0) },
       "what": .string(what), "message": .string(sentence), "count": .int(Int64(count)),
-      "tracks": .int(Int64(tracks)), "fingerprint": .string(fingerprint),
+      "tracks": .int(Int64(tracks)), "known": known.map { .int(Int64($0)) },
+      "fingerprint": .string(fingerprint),
       "places": .array(places.map(\.json)),
     ])
   }

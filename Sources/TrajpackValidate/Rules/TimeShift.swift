@@ -172,6 +172,13 @@ private final class ShiftCheck: DatasetCheck {
     }
   }
 
+  /// `1 row earlier`.
+  private static func words(_ rows: Int) -> String {
+    rows == 0
+      ? "no row later"
+      : "\(abs(rows)) \(abs(rows) == 1 ? "row" : "rows") \(rows < 0 ? "earlier" : "later")"
+  }
+
   func finish(_ hits: inout DatasetHits) {
     for key in order {
       guard let item = known[key], item.episodes >= 8,
@@ -182,8 +189,8 @@ private final class ShiftCheck: DatasetCheck {
         let places = found.places.map { place in
           var place = place
           place.note =
-            "\(rows) rows later than '\(key.other)', and \(usual.key) in \(usual.value.count) of "
-            + "\(item.episodes) episodes"
+            "\(Self.words(rows)) than '\(key.other)', and \(Self.words(usual.key)) in "
+            + "\(usual.value.count) of \(item.episodes) episodes"
           return place
         }
         hits.add(

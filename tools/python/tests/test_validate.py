@@ -234,7 +234,7 @@ def test_rules_of_the_configuration(good: str, tmp_path: Path) -> None:
     ({"rules": [{"id": "x", "expression": "a/b > c/d"}]}, "several streams"),
     ({"rules": [{"id": "x", "expression": "1 < 2"}]}, "names no channel"),
     ({"rules": [{"id": "x", "expression": "(" * 200 + "a/b" + ")" * 200}]}, "more than 64 deep"),
-    ({"rules": [{"id": "x", "expression": "a/b > 1", "min": 2}]}, "there is no 'min'"),
+    ({"rules": [{"id": "x", "expression": "a/b > 1", "min": 2}]}, "'min' does not go with 'expression'"),
     ({"rules": [{"id": "x", "channel": "a/b", "min": 3, "max": 2}]}, "'min' at most 'max'"),
     ({"rules": [{"id": "x", "channel": "a/b", "max": 2}, {"id": "x", "channel": "a/b", "max": 2}]}, "comes twice"),
     ({"select": ["values.spikes"]}, "there is no rule 'values.spikes'; did you mean 'values.spike'"),
