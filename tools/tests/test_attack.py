@@ -443,7 +443,7 @@ def test_refused(trajpack, tmp_path, name):
     if not FULL and sum(map(ord, name)) % 5:
         return                                            # the other commands read by the same readers
     status, _, said, took, memory = measured([trajpack, "validate", path], env=env)
-    assert status in (0, 1) and took < SECONDS and memory < KIB, (name, status, said, took, memory)
+    assert status in (0, 1, 2) and took < SECONDS and memory < KIB, (name, status, said, took, memory)
     status, _, said, took, memory = measured([trajpack, "inspect", path], env=env)
     assert status in (0, 1, 2) and took < SECONDS and memory < KIB, (name, status, said, took, memory)
     assert secret.read_text() == "not to be read"

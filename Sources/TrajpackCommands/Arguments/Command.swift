@@ -42,6 +42,9 @@ protocol Command: ArgumentSet {
   /// Command lines that work as they stand.
   static var examples: [Example] { get }
 
+  /// Whether what `words` ask for is printed as JSON, so that an error is, too.
+  static func printsJSON(_ words: [String]) -> Bool
+
   /// Does the work. Results go to `console`; an error becomes the exit code of its fault.
   mutating func run(_ console: Console) throws(TrajpackError)
 }
@@ -49,6 +52,7 @@ protocol Command: ArgumentSet {
 extension Command {
   static var discussion: String { "" }
   static var examples: [Example] { [] }
+  static func printsJSON(_ words: [String]) -> Bool { words.contains("--json") }
 
   /// The command that `words` (without program and command name) describe, or a usage error.
   static func parse(_ words: [String]) throws(TrajpackError) -> Self {

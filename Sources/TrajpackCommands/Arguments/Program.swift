@@ -81,7 +81,7 @@ struct Program: Sendable {
       return 0
     } catch {
       // A program that reads JSON has the place in it; a document that was printed already stays the only one.
-      if words.prefix(while: { $0 != "--" }).contains("--json"), !console.hasPrinted {
+      if C.printsJSON(Array(words.prefix { $0 != "--" })), !console.hasPrinted {
         console.print(
           .record([
             "error": .record([

@@ -64,7 +64,20 @@ struct Expression: Sendable {
       throw TrajpackError(
         .usage,
         "expression '\(text)': its channels are of several streams, whose rows need not be of the same moments; "
-          + "resample them onto one clock first, or compare channels of one stream")
+          + "resample them onto one clock first, or compare channels of one stream"
+          + (hint.map { "; \($0)" } ?? ""))
+    }
+  }
+
+  /// What a name tells that may have been meant as a division.
+  var hint: String? {
+    let last = references.first { reference in
+      reference.stream.contains("/") && reference.channel.utf8.allSatisfy { 48...57 ~= $0 }
+        || reference.stream.count { $0 == "/" } > 1
+    }
+    return last.map {
+      "'\($0.stream)/\($0.channel)' is the channel '\($0.channel)' of the stream '\($0.stream)'; a division has "
+        + "blanks around it: \($0.stream) / \($0.channel)"
     }
   }
 
@@ -175,47 +188,73 @@ private struct ExpressionParser {
 
   mutating func whole() throws(TrajpackError) {
     if let failure { throw TrajpackError(.usage, "expression '\(text)': \(failure)") }
-    try either(0)
+    let kind = try either(0)
     guard at == tokens.count else { throw wrong("the end or an operator") }
+    try check(kind)
   }
 
-  private mutating func either(_ depth: Int) throws(TrajpackError) {
+  /// What comes of a part: a channel by itself may hold truths, a computed number is none.
+  private enum Kind { case truth, channel, number }
+
+  /// Refuses a number where a condition is to be.
+  private func check(_ kind: Kind) throws(TrajpackError) {
+    guard kind == .number else { return }
+    throw TrajpackError(
+      .usage,
+      "expression '\(text)': gives a number where a condition is to be; compare it with something, as in "
+        + "state/hp + 1 <= state/max_hp")
+  }
+
+  private mutating func either(_ depth: Int) throws(TrajpackError) -> Kind {
     guard depth < 64 else {
       throw TrajpackError(.usage, "expression '\(text)': is nested more than 64 deep")
     }
-    try both(depth)
+    var kind = try both(depth)
     while take("or") {
-      try both(depth)
+      try check(kind)
+      try check(try both(depth))
+      kind = .truth
       steps.append(.binary(.or))
     }
+    return kind
   }
 
-  private mutating func both(_ depth: Int) throws(TrajpackError) {
-    try negation(depth)
+  private mutating func both(_ depth: Int) throws(TrajpackError) -> Kind {
+    var kind = try negation(depth)
     while take("and") {
-      try negation(depth)
+      try check(kind)
+      try check(try negation(depth))
+      kind = .truth
       steps.append(.binary(.and))
     }
+    return kind
   }
 
-  private mutating func negation(_ depth: Int) throws(TrajpackError) {
-    var isNot = false
-    while take("not") { isNot.toggle() }
-    try comparison(depth)
+  private mutating func negation(_ depth: Int) throws(TrajpackError) -> Kind {
+    var (isNot, isCondition) = (false, false)
+    while take("not") {
+      isNot.toggle()
+      isCondition = true
+    }
+    let kind = try comparison(depth)
+    if isCondition { try check(kind) }
     if isNot { steps.append(.unary(.not)) }
+    return isCondition ? .truth : kind
   }
 
-  private mutating func comparison(_ depth: Int) throws(TrajpackError) {
-    try sum(depth)
+  private mutating func comparison(_ depth: Int) throws(TrajpackError) -> Kind {
+    let kind = try sum(depth)
     var next = takeComparison()
+    let isComparison = next != nil
     var chained = 0
     while let how = next {
-      try sum(depth)
+      _ = try sum(depth)
       next = takeComparison()
       steps.append(next == nil ? .binary(how) : .chain(how))
       if next != nil { chained += 1 }
     }
     for _ in 0..<chained { steps.append(.binary(.and)) }
+    return isComparison ? .truth : kind
   }
 
   private mutating func takeComparison() -> Expression.Binary? {
@@ -226,56 +265,62 @@ private struct ExpressionParser {
     return Expression.Binary(rawValue: sign)
   }
 
-  private mutating func sum(_ depth: Int) throws(TrajpackError) {
-    try product(depth)
+  private mutating func sum(_ depth: Int) throws(TrajpackError) -> Kind {
+    var kind = try product(depth)
     while true {
       let how: Expression.Binary
-      if take("+") { how = .add } else if take("-") { how = .subtract } else { return }
-      try product(depth)
+      if take("+") { how = .add } else if take("-") { how = .subtract } else { return kind }
+      _ = try product(depth)
+      kind = .number
       steps.append(.binary(how))
     }
   }
 
-  private mutating func product(_ depth: Int) throws(TrajpackError) {
-    try signed(depth)
+  private mutating func product(_ depth: Int) throws(TrajpackError) -> Kind {
+    var kind = try signed(depth)
     while true {
       let how: Expression.Binary
-      if take("*") { how = .multiply } else if take("/") { how = .divide } else { return }
-      try signed(depth)
+      if take("*") { how = .multiply } else if take("/") { how = .divide } else { return kind }
+      _ = try signed(depth)
+      kind = .number
       steps.append(.binary(how))
     }
   }
 
-  private mutating func signed(_ depth: Int) throws(TrajpackError) {
+  private mutating func signed(_ depth: Int) throws(TrajpackError) -> Kind {
     var isMinus = false
     while take("-") { isMinus.toggle() }
-    try atom(depth)
+    let kind = try atom(depth)
     if isMinus { steps.append(.unary(.minus)) }
+    return isMinus ? .number : kind
   }
 
-  private mutating func atom(_ depth: Int) throws(TrajpackError) {
+  private mutating func atom(_ depth: Int) throws(TrajpackError) -> Kind {
     if take("(") {
-      try either(depth + 1)
+      let kind = try either(depth + 1)
       guard take(")") else { throw wrong("')'") }
-      return
+      return kind
     }
     guard at < tokens.count else { throw wrong("a number, a channel or '('") }
     switch tokens[at] {
     case .number(let x):
       at += 1
       steps.append(.number(x))
+      return .number
     case .whole(let x):
       at += 1
       steps.append(.whole(x))
+      return .number
     case .path(let path):
       at += 1
       steps.append(.channel(try reference(path)))
-    case .name(let name): try function(name, depth)
+      return .channel
+    case .name(let name): return try function(name, depth)
     case .sign: throw wrong("a number, a channel or '('")
     }
   }
 
-  private mutating func function(_ name: String, _ depth: Int) throws(TrajpackError) {
+  private mutating func function(_ name: String, _ depth: Int) throws(TrajpackError) -> Kind {
     guard ["abs", "min", "max", "change"].contains(name), at + 1 < tokens.count,
       tokens[at + 1] == .sign("(")
     else { throw wrong("a channel as stream/channel, or abs, min, max or change") }
@@ -287,16 +332,20 @@ private struct ExpressionParser {
       at += 1
       steps.append(.change(try reference(path)))
       guard take(")") else { throw wrong("')'") }
-      return
+      return .number
     }
-    try either(depth + 1)
+    var kind = try either(depth + 1)
     if name != "abs" {
       guard take(",") else { throw wrong("',' between two values") }
-      try either(depth + 1)
+      let other = try either(depth + 1)
+      kind = kind == .truth && other == .truth ? .truth : .number
+    } else {
+      kind = .number
     }
     guard take(")") else { throw wrong("')'") }
     steps.append(
       name == "abs" ? .unary(.abs) : name == "min" ? .binary(.min) : .binary(.max))
+    return kind
   }
 
   private mutating func reference(_ path: String) throws(TrajpackError) -> Int {

@@ -117,6 +117,18 @@ extension UserRule {
     ("units", ["channel"]), ("monotonic", ["channel"]), ("required", []), ("rate", ["stream"]),
     ("min_rows", ["stream", "max_rows"]), ("max_rows", ["stream", "min_rows"]), ("python", []),
   ]
+
+  /// What a member goes with.
+  private static func home(of name: String) -> String {
+    guard let form = forms.first(where: { $0.name == name }) else {
+      let names = forms.filter { $0.others.contains(name) }.map { "'\($0.name)'" }
+      return "it belongs to a rule with one of \(names.joined(separator: ", "))"
+    }
+    return form.others.isEmpty
+      ? "make it a rule of its own"
+      : "make it a rule of its own, with '\(form.others[0])'"
+  }
+
   private static let common = ["id", "severity", "summary", "remedy"]
 
   init(_ reader: ConfigReader) throws(TrajpackError) {
@@ -142,7 +154,13 @@ extension UserRule {
         "one of \(Set(Self.forms.map(\.name)).sorted().joined(separator: ", ")), which says what it asks"
       )
     }
-    try reader.only(Self.common + [form.name] + form.others)
+    let allowed = Self.common + [form.name] + form.others
+    for member in reader.value.members ?? [] where !allowed.contains(member.name) {
+      throw TrajpackError(
+        .usage, file: reader.path,
+        reader.inside + "'\(member.name)' does not go with '\(form.name)'; "
+          + Self.home(of: member.name))
+    }
     condition = try Self.condition(form.name, reader)
   }
 

@@ -286,8 +286,8 @@ extension Validation {
     guard runs("container.hdf5") else { return }
     guard let differences else {
       return unchecked(
-        "whether HDF5's own structures agree with the index of each shard, which --hdf5 has libhdf5 read"
-      )
+        "whether HDF5's own structures agree with the index of each shard, which --hdf5 has libhdf5 read",
+        rules: ["container.hdf5"])
     }
     for shard in shards where !isStopped() {
       let key = "hdf5 \(shard.name)"

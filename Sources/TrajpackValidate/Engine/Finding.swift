@@ -15,6 +15,8 @@ public struct Place: Sendable, Equatable {
   public var values: [Double]
   /// What else is to be said of this place.
   public var note: String?
+  /// The file, of a recording that cannot be read.
+  public var file: String? = nil
 }
 
 /// What a rule found: the same fault at any number of places.
@@ -37,6 +39,8 @@ public struct Finding: Sendable {
   public var tracks: Int
   /// The first three places.
   public var places: [Place]
+  /// How often a baseline knows it, where it has become more.
+  public var known: Int? = nil
 
   /// The most places that are kept.
   static let mostPlaces = 3
@@ -160,14 +164,16 @@ struct Hits {
 
   mutating func add(_ hit: Hit) { list.append(hit) }
 
-  /// Spots of a channel of a track.
-  mutating func add(_ what: String, _ track: TrackContext, channel: Int?, _ spots: Spots) {
+  /// Spots of a channel of a track; `note` says what their values are, where they are not the channel's.
+  mutating func add(
+    _ what: String, _ track: TrackContext, channel: Int?, _ spots: Spots, note: String? = nil
+  ) {
     guard !spots.isEmpty else { return }
     list.append(
       Hit(
         stream: track.stream.name, channel: channel.map { track.stream.channels[$0].name },
         entity: track.entityName, what: what, count: spots.count,
-        places: spots.places.map { ($0.rows, $0.values, nil) }))
+        places: spots.places.map { ($0.rows, $0.values, note) }))
   }
 
   /// Something of a whole track.

@@ -84,8 +84,8 @@ extension Validation {
     else { return [] }
     guard let frames else {
       unchecked(
-        "whether videos decode, follow the motion of their camera, and have plausible depth, which --frames looks at"
-      )
+        "whether videos decode, follow the motion of their camera, and have plausible depth, which --frames looks at",
+        rules: ["time.frames", "time.video-shift"])
       return []
     }
     let config = config

@@ -48,10 +48,16 @@ public struct ValidateConfig: Sendable {
   /// - Throws: A usage error that names the one that is not, and the nearest id.
   public func check(_ patterns: [String]) throws(TrajpackError) {
     let ids = Rule.all.map(\.id) + rules.map { $0.rule().id }
+    var families: [String] = []
+    for id in ids {
+      let family = String(id.prefix { $0 != "." })
+      if !families.contains(family) { families.append(family) }
+    }
     for pattern in patterns where !ids.contains(where: { Self.names([pattern], $0) }) {
       throw TrajpackError(
         .usage,
-        "there is no rule '\(pattern)'" + Suggestion.text(for: pattern, among: ids)
+        "there is no rule '\(pattern)'"
+          + Suggestion.text(for: pattern, among: pattern.contains(".") ? ids : families)
           + "; 'trajpack rules' lists them")
     }
   }
@@ -63,16 +69,42 @@ public struct ValidateConfig: Sendable {
     let all = Rule.all + rules.map { $0.rule() }
     try check(select + ignore + severities.keys.sorted())
     let profile = self.profile ?? found
-    return all.compactMap { rule in
+    let left = active(all, profile)
+    if left.isEmpty {
+      let isOfProfile = select.isEmpty || !active(all, nil, ofAllProfiles: true).isEmpty
+      throw TrajpackError(
+        .usage,
+        "no rule is left: "
+          + (isOfProfile && !select.isEmpty
+            ? "those that are selected are for data of a profile; name it with --profile"
+            : "what is ignored takes away all that \(select.isEmpty ? "there are" : "are selected")"),
+        at: ErrorPlace(option: select.isEmpty ? "--ignore" : "--select"))
+    }
+    return left
+  }
+
+  private func active(
+    _ all: [Rule], _ profile: String?, ofAllProfiles: Bool = false
+  ) -> [(rule: Rule, severity: Severity)] {
+    all.compactMap { rule in
       // A rule that is selected by its whole id runs whatever the profile.
       let isWanted =
         select.isEmpty
         ? rule.profile == nil || rule.profile == profile
         : Self.names(select, rule.id)
-          && (rule.profile == nil || rule.profile == profile || select.contains(rule.id))
+          && (ofAllProfiles || rule.profile == nil || rule.profile == profile
+            || select.contains(rule.id))
       guard isWanted, !Self.names(ignore, rule.id) else { return nil }
       return (rule, severities[rule.id] ?? rule.severity)
     }
+  }
+
+  /// What to know of a user's rule that found nothing to look at.
+  func hint(of id: String) -> String? {
+    for rule in rules where "user.\(rule.id)" == id {
+      if case .expression(let expression) = rule.condition { return expression.hint }
+    }
+    return nil
   }
 
   /// What tracks are looked at by.

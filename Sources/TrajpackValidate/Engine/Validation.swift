@@ -16,6 +16,10 @@ public final class Validation {
     public var episodes = 0
     /// All episodes that there are.
     public var allEpisodes = 0
+    /// Episodes that were to be read: those of the sample and the splits.
+    public var taken = 0
+    /// Episodes that were to be read, and could not be.
+    public var failed = 0
     /// Rows of all tracks that were read.
     public var rows = 0
     /// Numbers that were looked at.
@@ -26,6 +30,8 @@ public final class Validation {
     public var profile: String?
     /// What was not checked, a sentence each.
     public var unchecked: [String] = []
+    /// The rules among those run that looked at nothing, by id, and why.
+    public var skipped: [String: String] = [:]
     /// Whether the user stopped it.
     public var isStopped = false
 
@@ -82,6 +88,8 @@ public final class Validation {
   private var outcome: Outcome
   private var queue: [Work] = []
   private var applied: Set<Int> = []
+  /// What was met that a rule says which is not run: how often, and where first.
+  private var unreported: [String: (count: Int, first: Place)] = [:]
   private let progress: (EpisodeAbout, Int) -> Void
   /// The names of the values that were set on the dataset, by episode, and of those that were taken away.
   var values: (set: [String: [String]], removed: [String]) = ([:], [])
@@ -125,7 +133,9 @@ public final class Validation {
   /// Whether an episode is among those that are drawn, so that it is to be added. Counts it.
   public func takes(_ id: @autoclosure () -> String) -> Bool {
     outcome.allEpisodes += 1
-    return config.readsAll || config.takes(id())
+    let isTaken = config.readsAll || config.takes(id())
+    if isTaken { outcome.taken += 1 }
+    return isTaken
   }
 
   /// Takes the next episodes, which one thread reads. Waits where many are under way.
@@ -182,6 +192,7 @@ public final class Validation {
       for outcome in found { try take(outcome) }
     } catch {
       guard error.fault == .data else { throw error }
+      outcome.failed += work.count
       damaged(error, shard: work.shard, episode: work.count == 1 ? work.id : nil)
     }
     if let shard = work.closes { try checkStatistics(of: shard) }
@@ -222,6 +233,7 @@ public final class Validation {
     }
     if let failure = found.failure {
       guard failure.fault == .data else { throw failure }
+      outcome.failed += 1
       damaged(failure, shard: about.shard, episode: about.id)
     } else {
       let facts = found.facts
@@ -246,7 +258,10 @@ public final class Validation {
     _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, count: Int = 1,
     _ place: Place
   ) {
-    guard let number = rules.firstIndex(where: { $0.id == id }) else { return }
+    guard let number = rules.firstIndex(where: { $0.id == id }) else {
+      unreported[id, default: (0, place)].count += 1
+      return
+    }
     list.add(
       rules[number], severities[number], stream: stream, channel: channel, what, count: count,
       [place])
@@ -258,11 +273,17 @@ public final class Validation {
       "container.unreadable", "a recording cannot be read",
       Place(
         shard: nil, episode: nil, values: [],
-        note: error.message.hasPrefix(path) ? error.message : "\(path): \(error.message)"))
+        note: error.message.hasPrefix(path) ? error.message : "\(path): \(error.message)",
+        file: path))
   }
 
   /// Says what was not looked at.
-  public func unchecked(_ sentence: String) { outcome.unchecked.append(sentence) }
+  ///
+  /// - Parameter rules: The rules that looked at nothing for that reason.
+  public func unchecked(_ sentence: String, rules: [String] = []) {
+    outcome.unchecked.append(sentence)
+    for id in rules where runs(id) { outcome.skipped[id] = sentence }
+  }
 
   /// The ids of the rules that are run.
   var ruleIDs: [String] { outcome.rules }
@@ -290,14 +311,24 @@ public final class Validation {
     }
     for (number, rule) in rules.enumerated() where rule.id.hasPrefix("user.") {
       guard case .track = rule.check, !applied.contains(number) else { continue }
-      outcome.unchecked.append(
+      unchecked(
         "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names"
-      )
+          + (config.hint(of: rule.id).map { "; \($0)" } ?? ""), rules: [rule.id])
     }
     for rule in rules {
       guard case .elsewhere = rule.check else { continue }
-      outcome.unchecked.append(
-        "rule '\(rule.id)', a function of Python, which trajpack.validate and pytest run")
+      unchecked(
+        "rule '\(rule.id)', a function of Python, which trajpack.validate and pytest run",
+        rules: [rule.id])
+    }
+    for (id, met) in unreported.sorted(by: { $0.key < $1.key })
+    where id == "container.unreadable" || id == "container.damage" {
+      let others = met.count > 1 ? " and \(met.count - 1) more" : ""
+      unchecked("what cannot be read (\(met.first.sentence)\(others)): '\(id)' is not run")
+    }
+    if !config.readsAll, runs(Rule.containerStatistics.id) {
+      outcome.skipped[Rule.containerStatistics.id] =
+        "stored statistics are of all episodes, and not all were read"
     }
     if isStopped {
       outcome.isStopped = true

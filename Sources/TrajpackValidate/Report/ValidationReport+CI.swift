@@ -10,12 +10,16 @@ extension ValidationReport {
         byRule[id]?.contains { $0.severity >= failOn } ?? false
       }
       out += "  <testsuite name=\"\(Self.xml(outcome.dataset))\" tests=\"\(outcome.rules.count)\" "
-      out += "failures=\"\(failed)\" errors=\"0\" skipped=\"0\">\n"
+      let skipped = outcome.skipped.filter { byRule[$0.key] == nil }
+      out += "failures=\"\(failed)\" errors=\"0\" skipped=\"\(skipped.count)\">\n"
       for id in outcome.rules {
         let found = byRule[id] ?? []
         out += "    <testcase classname=\"trajpack.validate\" name=\"\(Self.xml(id))\""
         guard !found.isEmpty else {
-          out += "/>\n"
+          out +=
+            skipped[id].map {
+              ">\n      <skipped message=\"\(Self.xml($0))\"/>\n    </testcase>\n"
+            } ?? "/>\n"
           continue
         }
         let text = Self.xml(found.map(Self.message).joined(separator: "\n"))
@@ -41,7 +45,13 @@ extension ValidationReport {
     for finding in findings {
       let level = finding.severity == .suggestion ? "notice" : finding.severity.rawValue
       let title = Self.githubValue("\(finding.rule) in \(finding.dataset)")
-      out += "::\(level) title=\(title)::\(Self.githubText(Self.message(finding)))\n"
+      let file = finding.places.first?.file.map { "file=\(Self.githubValue($0))," } ?? ""
+      out += "::\(level) \(file)title=\(title)::\(Self.githubText(Self.message(finding)))\n"
+    }
+    for outcome in outcomes where !outcome.unchecked.isEmpty {
+      let title = Self.githubValue("not checked in \(outcome.dataset)")
+      let text = outcome.unchecked.joined(separator: "; ")
+      out += "::notice title=\(title)::\(Self.githubText(text))\n"
     }
     return out
   }

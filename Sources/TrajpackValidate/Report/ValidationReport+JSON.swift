@@ -48,6 +48,9 @@ extension ValidationReport {
       outcomes[number].findings.removeAll {
         $0.count <= known[$0.fingerprint] ?? -1
       }
+      for at in outcomes[number].findings.indices {
+        outcomes[number].findings[at].known = known[outcomes[number].findings[at].fingerprint]
+      }
       self.known += before - outcomes[number].findings.count
     }
   }
@@ -61,6 +64,7 @@ extension Validation.Outcome {
       "values": .int(Int64(values)), "profile": profile.map { .string($0) },
       "rules": .array(rules.map { .string($0) }),
       "unchecked": .array(unchecked.map { .string($0) }),
+      "skipped": .array(skipped.keys.sorted().map { .string($0) }),
       "dropped": dropped > 0 ? .int(Int64(dropped)) : nil,
       "stopped": isStopped ? .bool(true) : nil,
     ])
@@ -73,7 +77,8 @@ extension Finding {
       "rule": .string(rule), "severity": .string(severity.rawValue), "dataset": .string(dataset),
       "stream": stream.map { .string($0) }, "channel": channel.map { .string($0) },
       "what": .string(what), "message": .string(sentence), "count": .int(Int64(count)),
-      "tracks": .int(Int64(tracks)), "fingerprint": .string(fingerprint),
+      "tracks": .int(Int64(tracks)), "known": known.map { .int(Int64($0)) },
+      "fingerprint": .string(fingerprint),
       "places": .array(places.map(\.json)),
     ])
   }
@@ -86,7 +91,7 @@ extension Place {
       "entity": entity.map { .string($0) },
       "rows": rows.map { .array([.int(Int64($0.lowerBound)), .int(Int64($0.upperBound))]) },
       "values": values.isEmpty ? nil : .array(values.map(Self.number)),
-      "note": note.map { .string($0) },
+      "note": note.map { .string($0) }, "file": file.map { .string($0) },
     ])
   }
 

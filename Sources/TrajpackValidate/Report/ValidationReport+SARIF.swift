@@ -32,6 +32,17 @@ extension ValidationReport {
       ])
     }
     let left = all.count - results.count
+    var notifications: [JSONValue] = []
+    func notify(_ level: String, _ text: String) {
+      notifications.append(
+        .record(["level": .string(level), "message": .record(["text": .string(text)])]))
+    }
+    if left > 0 { notify("warning", "\(left) more findings are left out of this file") }
+    for outcome in outcomes {
+      for sentence in outcome.unchecked {
+        notify("note", "\(outcome.dataset): not checked: \(sentence)")
+      }
+    }
     return .record([
       "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
       "runs": .array([
@@ -45,15 +56,7 @@ extension ValidationReport {
           "invocations": .array([
             .record([
               "executionSuccessful": .bool(!outcomes.contains(where: \.isStopped)),
-              "toolExecutionNotifications": left > 0
-                ? .array([
-                  .record([
-                    "level": "warning",
-                    "message": .record([
-                      "text": .string("\(left) more findings are left out of this file")
-                    ]),
-                  ])
-                ]) : nil,
+              "toolExecutionNotifications": notifications.isEmpty ? nil : .array(notifications),
             ])
           ]),
           "results": .array(Array(results)),
@@ -93,7 +96,8 @@ extension ValidationReport {
   ) -> (json: JSONValue, uri: String) {
     // A shard that was named itself is the dataset.
     let isShard = place?.shard.map { finding.dataset.hasSuffix($0) } ?? true
-    let path = isShard ? finding.dataset : "\(finding.dataset)/\(place?.shard ?? "")"
+    let path =
+      place?.file ?? (isShard ? finding.dataset : "\(finding.dataset)/\(place?.shard ?? "")")
     let logical = [finding.subject, place?.episode].compactMap { $0 }
     let json = JSONValue.record([
       "physicalLocation": .record([

@@ -40,8 +40,11 @@ extension Finding {
   }
 
   private var tally: String {
+    let grown = known.map { ", \($0) of them known; the places may be known ones" } ?? ""
     if count <= 1, tracks <= 1 { return "" }
-    return count == tracks ? " (\(count) times)" : " (\(count) times in \(tracks) places)"
+    return count == tracks
+      ? " (\(count) times\(grown))"
+      : " (\(count) times in \(tracks) \(tracks == 1 ? "place" : "places")\(grown))"
   }
 }
 

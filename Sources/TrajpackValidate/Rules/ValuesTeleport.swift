@@ -62,7 +62,8 @@ private final class TeleportCheck: TrackCheck {
         (column[after] - column[row]).magnitude <= 0.1 * size,
         row - 2 < -run.carry || (column[row - 1] - column[row - 2]).magnitude <= 0.1 * size
       else { continue }
-      spots[i].add(run.first + row, column[row])
+      // How far it jumps, and in which direction.
+      spots[i].add(run.first + row, column[row] - column[row - 1])
     }
   }
 
@@ -81,7 +82,8 @@ private final class TeleportCheck: TrackCheck {
     for (i, item) in items.enumerated() {
       guard spots[i].values * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add(
-        "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i])
+        "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i],
+        note: "how far it jumps")
     }
   }
 }

@@ -192,7 +192,7 @@ def test_fix_makes_signs_and_statistics_right(tmp_path: Path) -> None:
     np.testing.assert_array_equal(new["s"]["q"][:], q)
     np.testing.assert_array_equal(new["s"]["x"][:], trajpack.open(path).episode("a")["s"]["x"][:])
     bad = damaged(path, tmp_path / "bad", 1, 3)
-    run("validate", bad, "--fix", tmp_path / "other", code=1)
+    run("validate", bad, "--fix", tmp_path / "other", code=2)
     assert not (tmp_path / "other").exists()
     run("validate", ROOT / "fixtures" / "wildworld" / "data_part1", "--fix", tmp_path / "other", code=2)
 

@@ -194,7 +194,7 @@ def test_each_rule_is_a_test(run: Any, bad: str, good: str, tmp_path: Path) -> N
     seen = outcomes(file)
     assert list(seen) == [rule.id for rule in validation.rules()]
     assert {name for name, came in seen.items() if came == "failure"} == {"values.infinite", "values.nan"}
-    assert set(seen.values()) == {"failure", "passed"}
+    assert {name for name, came in seen.items() if came == "skipped"} == {"container.hdf5"}
     assert "001 rows 7-8 (inf, -inf)" in text and "Traceback" not in text and "pytest_plugin.py" not in text.split(
         "warnings summary")[0]
     assert "DataWarning" in text and "time.duplicate" in text        # a lesser finding is a warning
@@ -222,9 +222,27 @@ def test_options_of_the_plugin(run: Any, bad: str, good: str, tmp_path: Path) ->
     assert "3 findings" in run("--trajpack", bad, "--trajpack-baseline", base, code=0)
     # A wrong option and a dataset that is not there are said, once a rule at most, without a traceback.
     assert "did you mean 'values.spike'" in run("--trajpack", good, "--trajpack-select", "values.spikes,values.spike",
-                                                code=1)
-    text = run("--trajpack", "nothing", "--trajpack-select", "time.gap", code=1)
-    assert "does not exist" in text and "Traceback" not in text
+                                                code=4)
+    assert "did you mean 'time.gap'" in run("--trajpack", good, "--trajpack-select", "time.gapp", code=4)
+    assert "no rule 'tim'; did you mean 'time'" in run("--trajpack", good, "--trajpack-ignore", "tim", code=4)
+    chosen = ["--trajpack-select", "time", "--trajpack-ignore", "time"]
+    assert "no rule is left" in run("--trajpack", good, *chosen, code=4)
+    text = run("--trajpack", "nothing", code=4)
+    assert text.count("does not exist") == 1 and "Traceback" not in text
+
+
+def test_what_was_not_looked_at_does_not_pass(run: Any, good: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.xml"
+    config = tmp_path / "c.json"
+    config.write_text(json.dumps({"rules": [{"id": "lim", "channel": "nowhere/x", "max": 1}]}))
+    text = run("--trajpack", good, "--trajpack-config", config, f"--junitxml={file}", "-rs", code=0)
+    assert outcomes(file)["user.lim"] == "skipped" and "found nothing to look at" in text
+    # One error, whatever the number of rules.
+    (tmp_path / "empty").mkdir()
+    text = run("--trajpack", tmp_path / "empty", f"--junitxml={file}", code=1)
+    came = list(outcomes(file).values())
+    assert came.count("failure") == 1 and set(came) == {"failure", "skipped"}
+    assert "1 failed" in text and "holds no recording of a known format" in text
 
 
 def test_the_fixture(run: Any, bad: str, good: str) -> None:

@@ -56,7 +56,11 @@ struct SourceValidation<Source: Importer> {
   ) throws(TrajpackError) -> Validation.Outcome {
     let run = try Validation(
       name, profile: profile ?? Source.format.name, config, pool: pool, progress: progress)
-    run.unchecked(unchecked)
+    run.unchecked(
+      unchecked,
+      rules: Rule.all.map(\.id).filter {
+        $0.hasPrefix("container.") && $0 != "container.unreadable"
+      })
     if !source.leftOut.isEmpty {
       run.unchecked("\(source.leftOut.count) files that a conversion would not take")
     }
@@ -82,7 +86,9 @@ struct SourceValidation<Source: Importer> {
       do throws(TrajpackError) { schema = try source.schema(for: examined, LayoutOptions()) } catch
       {
         guard error.fault == .data else { throw error }
-        run.unreadable(examined[0].0.path, error)
+        // The file that does not go with the others, where the error names it.
+        let named = examined.first { error.message.hasPrefix($0.0.path + ":") }
+        run.unreadable((named ?? examined[0]).0.path, error)
         run.unchecked(
           "the rows of \(examined.count) recordings from '\(examined[0].0.id)' on, which do not go together"
         )

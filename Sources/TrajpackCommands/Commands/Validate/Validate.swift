@@ -20,7 +20,8 @@ struct Validate: Command {
     named by stream, channel, episode and rows, equal ones as one with the first three places. 'trajpack rules' \
     lists the rules, 'trajpack rules RULE' explains one.
 
-    Exits with 1 where a finding is at least as bad as --fail-on. Recordings that are no dataset yet are read as \
+    Exits with 1 where a finding is at least as bad as --fail-on, and with 2 where nothing could be looked at, and there is \
+    no report. Recordings that are no dataset yet are read as \
     'trajpack convert' would read them, with the same options, and nothing is written.
 
     A configuration (--config, by default trajpack-validate.json where it is there) chooses rules and adds rules of \
@@ -170,7 +171,9 @@ struct Validate: Command {
     }
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     if let fix {
-      guard try writeFixed(to: fix, pool, console) else { return }
+      do throws(TrajpackError) {
+        guard try writeFixed(to: fix, pool, console) else { return }
+      } catch { throw Self.withoutReport(error) }
       paths = [fix]
     }
     var outcomes: [Validation.Outcome] = []
@@ -267,13 +270,6 @@ struct Validate: Command {
     try HDF5Agreement.differences(of: shard, isStopped: { Interrupt.isRequested })
   }
 
-  private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
-    let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
-    return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
-      try JSONValue(parsing: bytes, mostValues: 4 << 20)
-    }
-  }
-
   func validate(
     _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ console: Console
   ) throws(TrajpackError) -> Validation.Outcome {
@@ -313,9 +309,10 @@ struct Validate: Command {
         for remark in importer.remarks { console.warn(remark.printable) }
         outcome = try source(importer, path, config, pool, planned, took)
       }
+      try refuseEmpty(outcome, path, config)
     } catch {
       progress.cancel()
-      throw error
+      throw Self.withoutReport(error)
     }
     progress.finish("validated")
     return outcome
@@ -334,7 +331,9 @@ struct Validate: Command {
     if let rate = try Convert.rate(rate) { settings.rate = rate }
     var series = try tables.options()
     series.rate = try Convert.rate(rate)
-    let mapping = try tables.mapping(rate: series.rate)
+    // A file that cannot be read is a finding, and the others are looked at.
+    series.skipsErrors = true
+    let mapping = try tables.mapping(rate: series.rate, skipsErrors: true)
     return try FormatRegistry.importer(
       [path], from: from, wildworld: settings, series: series, mapping: mapping)
   }

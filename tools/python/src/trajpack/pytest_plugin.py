@@ -4,9 +4,10 @@
     pytest --trajpack data/ww --trajpack-select time,values -k trajpack
 
 A rule whose findings are as bad as ``--trajpack-fail-on`` fails, one with lesser findings passes and warns, one that
-was not run (another profile, ignored by the configuration) is skipped. A dataset is read once, when the first of its
-rules is run. The fixture ``trajpack_validate`` is :func:`trajpack.validate` that fails the test where a finding is bad
-enough:
+was not run (another profile, ignored by the configuration) or looked at nothing is skipped. A dataset is read once,
+when the first of its rules is run; where it cannot be looked at, that rule fails and the others are skipped. A name
+that is no rule's, and a path where nothing is, are usage errors. The fixture ``trajpack_validate`` is
+:func:`trajpack.validate` that fails the test where a finding is bad enough:
 
     def test_recordings(trajpack_validate):
         report = trajpack_validate("data/ww", ignore="time.jitter", fail_on="warning")
@@ -26,7 +27,7 @@ from typing import Any
 import pytest
 
 from . import _program
-from ._errors import TrajpackError
+from ._errors import TrajpackError, nearest
 from .validation import DEFAULT_CONFIG, SEVERITIES, Report, rules, validate
 
 
@@ -106,14 +107,22 @@ class DatasetCollector(pytest.Collector):
     def __init__(self, *, dataset: str, **more: Any) -> None:
         super().__init__(**more)
         self.dataset = dataset
+        self.is_told = False                 # whether a test has failed because the dataset cannot be looked at
 
     def collect(self) -> Iterator[pytest.Item]:
         option = self.config.getoption
         select, ignore = _listed(option("--trajpack-select")), _listed(option("--trajpack-ignore"))
         _program.find()
-        for rule in [r.id for r in rules()] + _own_rules(option("--trajpack-config")):
-            if (not select or _is_named(rule, select)) and not _is_named(rule, ignore):
-                yield RuleItem.from_parent(self, name=rule)
+        if "://" not in self.dataset and not Path(self.dataset).exists():
+            raise pytest.UsageError(f"--trajpack: {self.dataset}: does not exist")
+        ids = [r.id for r in rules()] + _own_rules(option("--trajpack-config"))
+        _check_names("--trajpack-select", select, ids)
+        _check_names("--trajpack-ignore", ignore, ids)
+        chosen = [rule for rule in ids if (not select or _is_named(rule, select)) and not _is_named(rule, ignore)]
+        if not chosen:
+            raise pytest.UsageError("--trajpack-ignore: no rule is left of those that are selected")
+        for rule in chosen:
+            yield RuleItem.from_parent(self, name=rule)
 
     def report(self) -> Report:
         """Of all rules; made when it is first asked for."""
@@ -130,6 +139,9 @@ class DatasetCollector(pytest.Collector):
                 known[self.dataset] = error
         found = known[self.dataset]
         if isinstance(found, TrajpackError):
+            if self.is_told:
+                pytest.skip(f"the dataset was not looked at: {found}")
+            self.is_told = True
             raise found
         return found
 
@@ -143,6 +155,10 @@ class RuleItem(pytest.Item):
         report = self.parent.report()
         if all(self.name not in checked.rules for checked in report.datasets):
             pytest.skip("it does not run on this data: of another profile, or ignored by the configuration")
+        found = any(f.rule == self.name for f in report.findings)
+        if not found and all(self.name in checked.skipped for checked in report.datasets):
+            why = [text for text in report.datasets[0].unchecked if f"'{self.name}'" in text]
+            pytest.skip(why[0] if why else "it looked at nothing; what was not checked is listed at the end")
         failed = [f for f in report.failures if f.rule == self.name]
         _warn(report, self.name)
         if failed:
@@ -163,6 +179,13 @@ def _listed(words: list[str]) -> list[str]:
 
 def _is_named(rule: str, patterns: list[str]) -> bool:
     return any(p == rule or rule.startswith(p + ".") or fnmatchcase(rule, p) for p in patterns)
+
+
+def _check_names(option: str, patterns: list[str], ids: list[str]) -> None:
+    for pattern in patterns:
+        if not any(_is_named(rule, [pattern]) for rule in ids):
+            known = ids if "." in pattern else list(dict.fromkeys(rule.partition(".")[0] for rule in ids))
+            raise pytest.UsageError(f"{option}: there is no rule '{pattern}'{nearest(pattern, known)}")
 
 
 def _own_rules(config: str | None) -> list[str]:

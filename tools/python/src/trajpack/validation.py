@@ -101,8 +101,9 @@ class Finding:
 class Checked:
     """What was looked at in one dataset.
 
-    ``rules`` are those that were run; ``unchecked`` says what was not looked at, a sentence each; ``dropped`` counts
-    findings that are not listed, because there were too many different ones.
+    ``rules`` are those that were run, ``skipped`` those of them that looked at nothing; ``unchecked`` says what was not
+    looked at, a sentence each; ``dropped`` counts findings that are not listed, because there were too many different
+    ones.
     """
 
     dataset: str
@@ -114,6 +115,7 @@ class Checked:
     rules: tuple[str, ...]
     unchecked: tuple[str, ...]
     dropped: int
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,9 +214,8 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
         media: The folder in which the folder that was converted lies, for linked videos of ``frames``.
 
     Raises:
-        UsageError: A wrong rule, configuration or option, or a path where nothing is.
-        DataError: The path is neither a dataset nor recordings of a format that is known. What is wrong with the data
-            itself is a finding, and raises nothing.
+        UsageError: A wrong rule, configuration or option, a path where nothing is that can be looked at, or a sample
+            that draws no episode. What is wrong with the data itself is a finding, and raises nothing.
         MachineError: The program is not there, or the machine failed.
     """
     paths: list[PathName] = [path] if isinstance(path, (str, os.PathLike)) else list(path)
@@ -294,7 +295,7 @@ def _with_functions(report: Report, functions: Mapping[str, RuleFunction], sever
     known = _rule_functions.known(baseline) if baseline is not None else {}
     findings, datasets, left_out = list(report.findings), [], report.known
     for checked in report.datasets:
-        unchecked = list(checked.unchecked)
+        unchecked, skipped = list(checked.unchecked), list(checked.skipped)
         for name, function in functions.items():
             if f"user.{name}" not in checked.rules:
                 continue
@@ -302,12 +303,14 @@ def _with_functions(report: Report, functions: Mapping[str, RuleFunction], sever
             found, more = _rule_functions.run(function, severities.get(f"user.{name}", function.severity),
                                               checked.dataset, share, seed)
             unchecked += more
+            if not any("which needs an archive" in text for text in more):
+                skipped = [rule_id for rule_id in skipped if rule_id != f"user.{name}"]
             for item in found:
                 if item["count"] <= known.get(item["fingerprint"], -1):
                     left_out += 1
                 else:
                     findings.append(_finding(item))
-        datasets.append(replace(checked, unchecked=tuple(unchecked)))
+        datasets.append(replace(checked, unchecked=tuple(unchecked), skipped=tuple(skipped)))
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return replace(report, findings=tuple(findings), datasets=tuple(datasets), known=left_out)
 
@@ -372,7 +375,8 @@ def _report(code: int, out: bytes, said: str) -> Report:
 
 def _checked(item: dict[str, Any]) -> Checked:
     return Checked(item["dataset"], item["episodes"], item["all_episodes"], item["rows"], item["values"],
-                   item.get("profile"), tuple(item["rules"]), tuple(item["unchecked"]), item.get("dropped", 0))
+                   item.get("profile"), tuple(item["rules"]), tuple(item["unchecked"]), item.get("dropped", 0),
+                   tuple(item.get("skipped", ())))
 
 
 def _finding(item: dict[str, Any]) -> Finding:

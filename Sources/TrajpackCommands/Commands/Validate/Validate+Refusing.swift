@@ -1,0 +1,51 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackValidate
+
+/// What ends a validation without a report.
+extension Validate {
+  static func printsJSON(_ words: [String]) -> Bool {
+    words.contains("--json") || words.contains("--format=json")
+      || zip(words, words.dropFirst()).contains { $0 == "--format" && $1 == "json" }
+  }
+
+  /// Reads a configuration or a baseline.
+  static func document(_ path: String) throws(TrajpackError) -> JSONValue {
+    do throws(TrajpackError) {
+      let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
+      return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
+        try JSONValue(parsing: bytes, mostValues: 4 << 20)
+      }
+    } catch { throw withoutReport(error) }
+  }
+
+  /// The error of a command that ends without a report: exit code 1 says that a report names findings.
+  static func withoutReport(_ error: TrajpackError) -> TrajpackError {
+    error.fault == .data ? TrajpackError(.usage, error.message, at: error.place) : error
+  }
+
+  /// Refuses a validation in which no episode was looked at and nothing was found.
+  func refuseEmpty(
+    _ outcome: Validation.Outcome, _ path: String, _ config: ValidateConfig
+  ) throws(TrajpackError) {
+    // A task of a job may have no episode of those that are drawn.
+    guard config.part == nil, !outcome.isStopped, outcome.allEpisodes > 0,
+      outcome.episodes == outcome.failed, outcome.findings.isEmpty
+    else { return }
+    let all = Human.count(outcome.allEpisodes, "episodes")
+    if outcome.taken > 0 {
+      throw TrajpackError(
+        .usage, file: path,
+        "none of \(all) can be read, and the rules that say why, 'container.unreadable' and 'container.damage', are not run"
+      )
+    }
+    if let sample {
+      throw TrajpackError(
+        .usage, file: path,
+        "--sample \(sample) with --seed \(seed) draws none of \(all); take a larger share or another seed",
+        at: ErrorPlace(option: "--sample"))
+    }
+    throw TrajpackError(
+      .usage, file: path, "none of \(all) lies in the split", at: ErrorPlace(option: "--split"))
+  }
+}
