@@ -122,7 +122,7 @@ extension LoaderOptions {
     LoaderOption(
       "rank", \.rank, .integer(0...1 << 20),
       """
-      This process among `world`. Window j of a step's global batch goes to rank j % world.
+      This process among `world`. Window j of a step's global batch goes to rank j % `world`.
       """, c: "tp_loader_set_part changes it.",
       python:
         """
@@ -152,7 +152,7 @@ extension LoaderOptions {
   static let engineOptions: [LoaderOption] = [
     LoaderOption(
       "threads", \.threads, .integer(0...1024),
-      "Threads; 0 for as many as there are processors.",
+      "How many threads read and decode; 0 for as many as there are processors.",
       python: "By default the processors by `LOCAL_WORLD_SIZE`."),
     LoaderOption("prefetch", \.prefetch, .integer(1...1024), "Batches that are made ahead."),
     LoaderOption(

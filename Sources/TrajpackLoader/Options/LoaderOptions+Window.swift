@@ -190,14 +190,14 @@ extension LoaderOptions {
     LoaderOption(
       "size", \.size,
       .rules(
-        OptionForm(.numbers) { (o) throws(TrajpackError) in try o.frameSize() }),
+        OptionForm(.list("integer")) { (o) throws(TrajpackError) in try o.frameSize() }),
       """
       `[height, width]` of frames of videos and of channels of images and depth (`[H, W]` or `[H, W, planes]`); their own by \
       default. Between frames the nearest one counts, or the last one where `align` is `"asof"`.
       """, python: "`{\"rgb\": range(0, 64, 4)}` in `offsets` takes every fourth frame."),
     LoaderOption(
       "crop", \.crop,
-      .rules(OptionForm(.numbers) { (o) throws(TrajpackError) in try o.frameCrop() }),
+      .rules(OptionForm(.list("integer")) { (o) throws(TrajpackError) in try o.frameCrop() }),
       """
       `[height, width]` of the stored pictures, at a place drawn for each window from (seed, epoch, window) and shared by \
       all its videos, or `[top, left, height, width]`. `size` scales it.
@@ -211,7 +211,7 @@ extension LoaderOptions {
     LoaderOption(
       "flip_world", \.flipWorld,
       .byPattern(
-        OptionForm(.record(["anyOf": [.type("number"), .numbers]])) {
+        OptionForm(.record(["anyOf": [.type("number"), .list("number")]])) {
           (o) throws(TrajpackError) in
           o.value.double != nil
             ? [try o.finite()] : try o.list { (o) throws(TrajpackError) in try o.finite() }
@@ -255,8 +255,9 @@ extension LoaderOptions {
     padding = names.contains("padding")
   }
 
-  private static let numbers = JSONValue.choice(ElementType.allCases.map(\.rawValue))
-  private static let types = JSONValue.record(["anyOf": [numbers, .patterns(numbers)]])
+  private static let numberTypes = JSONValue.choice(
+    ElementType.allCases.filter { $0 != .bytes }.map(\.rawValue))
+  private static let types = JSONValue.record(["anyOf": [numberTypes, .patterns(numberTypes)]])
   private static let normalizations = JSONValue.type("string", "object")
 }
 
@@ -312,8 +313,8 @@ extension OptionForm {
 }
 
 extension JSONValue {
-  /// JSON Schema of a list of numbers.
-  fileprivate static var numbers: JSONValue {
-    .record(["type": "array", "items": .type("number")])
+  /// JSON Schema of a list.
+  fileprivate static func list(_ type: String) -> JSONValue {
+    .record(["type": "array", "items": .type(type)])
   }
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trajpack
 from places import ROOT, program
 from video_world import convert, needs_ffmpeg
 
@@ -57,6 +58,26 @@ def findings(path: Path, *words: Any) -> list[dict[str, Any]]:
     assert not any("--frames" in text for text in out["datasets"][0]["unchecked"])
     found: list[dict[str, Any]] = out["findings"]
     return found
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("planes", [1, 3])
+def test_pictures_stored_without_loss_that_come_late(planes: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    with trajpack.create(tmp_path / "ds", rate=30, channels={"camera/pos": {"kind": "position", "units": "m"}}) as writer:
+        for number, late in enumerate((0, 2)):
+            place = np.cumsum(np.abs(rng.normal(0, 2.0, ROWS + 20)))
+            texture = rng.integers(0, 256, (HEIGHT // 4, int(place[-1]) // 4 + WIDTH), np.uint8).repeat(4, 0).repeat(4, 1)
+            at = [round(float(place[10 + row - late])) for row in range(ROWS)]
+            pictures = np.stack([texture[:HEIGHT, x:x + WIDTH] for x in at])
+            positions = np.zeros((ROWS, 3))
+            positions[:, 0] = place[10:10 + ROWS] / 100
+            with writer.episode(f"e{number}") as episode:
+                episode.extend({"camera": {"pos": positions}})
+                episode.video("rgb", pictures if planes == 1 else np.stack([pictures] * planes, -1))
+    (finding,) = findings(tmp_path / "ds")
+    assert finding["rule"] == "time.video-shift" and finding["places"][0]["values"] == [2]
+    assert finding["places"][0]["episode"] == "e1"
 
 
 @needs_ffmpeg

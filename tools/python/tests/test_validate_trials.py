@@ -178,7 +178,7 @@ def test_a_file_with_other_columns_is_found(kind: str, said: str | None, tmp_pat
     for path in (tmp_path / "runs", tmp_path / "ds"):
         findings = [f for f in report(str(path))["findings"] if f["rule"] == "values.channels"]
         assert [f["message"] for f in findings] == (
-            [f"other channels than 'run00' of 11 episodes: {said}"] if said else [])
+            [f"run04: other channels than 'run00' of 11 episodes: {said}"] if said else [])
         assert [(f["stream"], f["count"], len(f["places"])) for f in findings] == ([("run04", 1, 1)] if said else [])
 
 
@@ -189,9 +189,10 @@ def test_an_array_of_another_type_is_found_and_another_hand_is_none(tmp_path: Pa
         kind = np.float32 if number == 3 else np.float64
         np.savez(tmp_path / "runs" / f"run{number}.npz", x=walk(random, 100, 3).astype(kind), y=walk(random, 100, 2))
     (finding,) = [f for f in report(str(tmp_path / "runs"))["findings"] if f["rule"] == "values.channels"]
-    assert finding["message"] == "other channels than 'run0' of 9 episodes: 'x' is float32[3], not float64[3]"
+    assert finding["message"] == "run3: other channels than 'run0' of 9 episodes: 'x' is float32[3], not float64[3]"
     hands = [{"right" if n == 3 else "left": {"x": walk(random, 100)}} for n in range(10)]
-    assert "values.channels" not in found(dataset(tmp_path / "hands", hands))
+    schema = {f"{hand}/x": {"dtype": "float64"} for hand in ("left", "right")}
+    assert "values.channels" not in found(dataset(tmp_path / "hands", hands, schema=schema))
 
 
 @pytest.mark.parametrize("rate, rows, is_found", [(100, 1000, True), (1, 3600, True), (1 / 60, 2400, True), (None, 400, False)])
