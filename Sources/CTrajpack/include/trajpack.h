@@ -287,10 +287,10 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                (where not: NaN, the smallest integer, -1). rate:STREAM is the rows a unit of time. Texts lie in no
 //                array; time_unit:STREAM, and stream/channel of a text, which is the one that is valid at a window's
 //                first row after "past", are texts, too. A mixture has the values of all. tp_loader_texts gives texts.
-//   "size"       [number] | {pattern: [number]}. [height, width] of frames of videos and of channels of images and
+//   "size"       [integer] | {pattern: [integer]}. [height, width] of frames of videos and of channels of images and
 //                depth ([H, W] or [H, W, planes]); their own by default. Between frames the nearest one counts, or the
 //                last one where "align" is "asof".
-//   "crop"       [number] | {pattern: [number]}. [height, width] of the stored pictures, at a place drawn for each
+//   "crop"       [integer] | {pattern: [integer]}. [height, width] of the stored pictures, at a place drawn for each
 //                window from (seed, epoch, window) and shared by all its videos, or [top, left, height, width]. "size"
 //                scales it.
 //   "flip"       number from 0 to 1, default 0. How likely a window's pictures are mirrored left to right; refused
@@ -355,7 +355,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                windows gets one of another rank's again, all of its rows marked as padding. tp_batch_repeated tells
 //                it.
 //   "rank"       integer from 0, default 0. This process among "world". Window j of a step's global batch goes to rank
-//                j % world. tp_loader_set_part changes it.
+//                j % "world". tp_loader_set_part changes it.
 //   "world"      integer from 1, default 1. How many processes share the windows.
 //   "weights"    [number above 0]. Of the datasets of a mixture, by window.
 //   "epoch_windows" integer from 1. Windows of an epoch of a mixture, of weighted windows, or with "replacement"; by
@@ -363,7 +363,8 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "replacement" true or false. Whether every window of an epoch is drawn anew from all, each with the same chance.
 //
 //   The engine
-//   "threads"    integer from 0 to 1024, default 0. Threads; 0 for as many as there are processors.
+//   "threads"    integer from 0 to 1024, default 0. How many threads read and decode; 0 for as many as there are
+//                processors.
 //   "prefetch"   integer from 1 to 1024, default 4. Batches that are made ahead.
 //   "frame_cache" integer from 0. Bytes of decoded pictures to keep; by default 512 MiB for "block" where that holds
 //                the pictures of a pool, else 0.

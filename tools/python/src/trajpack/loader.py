@@ -129,11 +129,11 @@ class Loader(Clipped, Normalized):
         integer, -1). ``rate:STREAM`` is the rows a unit of time. Texts lie in no array; ``time_unit:STREAM``, and
         ``stream/channel`` of a text, which is the one that is valid at a window's first row after ``past``, are texts,
         too. A mixture has the values of all. ``batch.names("label")`` names codes; texts are lists, with None.
-    size : [float] | {pattern: [float]}
+    size : [int] | {pattern: [int]}
         ``[height, width]`` of frames of videos and of channels of images and depth (``[H, W]`` or ``[H, W, planes]``);
         their own by default. Between frames the nearest one counts, or the last one where ``align`` is ``"asof"``.
         ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth frame.
-    crop : [float] | {pattern: [float]}
+    crop : [int] | {pattern: [int]}
         ``[height, width]`` of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
         shared by all its videos, or ``[top, left, height, width]``. ``size`` scales it.
     flip : float from 0 to 1, default 0
@@ -219,10 +219,10 @@ class Loader(Clipped, Normalized):
         a smaller batch. A rank that would have none of the last windows gets one of another rank's again, all of its
         rows marked as padding. ``batch.repeated`` tells it.
     rank : int from 0
-        This process among ``world_size``. Window j of a step's global batch goes to rank j % world. By default, at the
-        first use: the rank of torch.distributed or JAX where they are set up, else of torchrun's environment (``RANK``,
-        ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises. Give data-parallel ones where there is tensor
-        or pipeline parallelism.
+        This process among ``world_size``. Window j of a step's global batch goes to rank j % ``world_size``. By
+        default, at the first use: the rank of torch.distributed or JAX where they are set up, else of torchrun's
+        environment (``RANK``, ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises. Give data-parallel
+        ones where there is tensor or pipeline parallelism.
     world_size : int from 1
         How many processes share the windows. By default as with ``rank``.
     weights : [float above 0]
@@ -236,7 +236,8 @@ class Loader(Clipped, Normalized):
     The engine:
 
     threads : int from 0 to 1024
-        Threads; 0 for as many as there are processors. By default the processors by ``LOCAL_WORLD_SIZE``.
+        How many threads read and decode; 0 for as many as there are processors. By default the processors by
+        ``LOCAL_WORLD_SIZE``.
     prefetch : int from 1 to 1024, default 4
         Batches that are made ahead.
     frame_cache : int from 0
