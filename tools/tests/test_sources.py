@@ -2,6 +2,8 @@
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from sources_world import files, package, run
 
 import trajpack as tp
 import trajpack.sources  # noqa: F401
+from trajpack._sources.serve import serve
 
 VARIED = """
 def read(recording):
@@ -159,6 +162,16 @@ BROKEN = {
     "wrong": ("def read(recording):\n    yield 3\n", "read() yields Rows, Video, About and Remark, not int"),
     "video": ("def read(recording):\n    yield Video('v', '/nowhere.mp4', rate=30)\n", "/nowhere.mp4"),
 }
+
+
+@pytest.mark.parametrize("what", ["hello", "nothing"])
+def test_a_program_that_has_gone_is_no_error_of_a_source(what):
+    """It closes the connection where it refuses what comes, and an answer may be under way."""
+    there, here = socket.socketpair()
+    text = json.dumps({"do": what}).encode()
+    there.sendall(struct.pack("<I", len(text)) + text)
+    there.close()
+    serve(here)
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -5,6 +5,7 @@ A request is four bytes of length (little-endian) and JSON. An answer is frames:
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -70,17 +71,19 @@ class Peer:
 
 
 def serve(connection: socket.socket) -> None:
-    """Answers requests, one after the other."""
+    """Answers requests, one after the other, until the program closes the connection: it may do so within an answer
+    that it refuses, and has said why."""
     peer = Peer(connection)
-    for request in peer.requests():
-        try:
-            _ANSWERS[request["do"]](peer, request)
-        except (BrokenPipeError, ConnectionResetError):
-            return
-        except Exception as error:      # of somebody else's code
-            peer.json(_failure(error, request), b"E")
-            continue
-        peer.end()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for request in peer.requests():
+            try:
+                _ANSWERS[request["do"]](peer, request)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:      # of somebody else's code
+                peer.json(_failure(error, request), b"E")
+                continue
+            peer.end()
 
 
 def _failure(error: Exception, request: dict[str, Any]) -> dict[str, Any]:
