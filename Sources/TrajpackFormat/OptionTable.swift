@@ -51,11 +51,16 @@ package struct OptionDeclaration<Owner>: Sendable {
     self.set = set
   }
 
-  /// The same option of something that has an `Owner`; its words are those of the other table.
+  /// The same option of something that has an `Owner`: for tables that take some of another's options.
   package func of<Whole>(_ path: OptionPath<Whole, Owner>) -> OptionDeclaration<Whole> {
-    OptionDeclaration<Whole>(name, schema, text, c: notes.c, python: notes.python) {
-      (whole, option) throws(TrajpackError) in try set(&whole[keyPath: path], option)
-    }
+    OptionDeclaration<Whole>(self, at: path)
+  }
+
+  private init<Part>(_ part: OptionDeclaration<Part>, at path: OptionPath<Owner, Part>) {
+    (name, text, notes, schema) = (part.name, part.text, part.notes, part.schema)
+    isInDigest = part.isInDigest
+    defaultValue = { part.defaultValue($0[keyPath: path]) }
+    set = { (whole, option) throws(TrajpackError) in try part.set(&whole[keyPath: path], option) }
   }
 }
 

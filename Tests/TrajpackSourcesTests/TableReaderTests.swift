@@ -91,6 +91,7 @@ import TrajpackTestSupport
     #expect(try reader.next() && reader.text(0) == "2")
     let error = try #require(failure { _ = try reader.text(1) })
     #expect(error.message == "line 3: column 'b' is no UTF-8 text")
+    #expect(error.place.channel == "b" && error.place.line == 3)
     let header = try scratch.write("h.csv", [0xFF, 0x2C, 0x61, 0x0A])
     #expect(
       failure { _ = try TableReader(csv: LocalFile(header)) }?.message
@@ -108,6 +109,15 @@ import TrajpackTestSupport
     // At the end it is none either.
     let reader = try TableReader(csv: LocalFile(scratch.write("e.csv", "a\n1\n\n\n")))
     #expect(try Self.read(reader) == [["1"]])
+    // Above the header it is none either.
+    let below = try TableReader(csv: LocalFile(scratch.write("b.csv", "\n\na\n1\n2\n")))
+    #expect(try Self.read(below) == [["1"], ["2"]])
+  }
+
+  @Test(arguments: 17...20) func textsAreFewAmongFourTimesAsManyRows(count: Int) {
+    var column = DistinctTexts(atMost: 100)
+    for number in 0..<count { column.add("w\(number)") }
+    #expect(column.areFew(among: 4 * count) && !column.areFew(among: 4 * count - 1))
   }
 
   @Test func aFileWithoutHeaderIsRefused() throws {

@@ -21,6 +21,12 @@ LOADER = ROOT / "tools" / "python" / "src" / "trajpack" / "loader.py"
 WIDTH = 120
 #: What Python calls otherwise.
 RENAMED = {"world": "world_size"}
+#: Types that a schema of JSON does not say.
+TAKES = {("python", "duration"): "float | Fraction | str", ("python", "plan"): "dict | path",
+         ("python", "windows_where"): "dict | Test", ("python", "window_weights"): "array | [array] | dict | Number",
+         ("python", "features"): "{name: str | [str]}", ("c", "features"): "{name: text | [text]}"}
+#: Longer lists of names are in the text.
+MOST_NAMES = 8
 WORDS = {"c": {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false", "array": "[..]",
                "object": "{..}"},
          "python": {"integer": "int", "number": "float", "string": "str", "boolean": "bool", "array": "list",
@@ -61,14 +67,14 @@ def takes(rule, language):
         said = [takes(first, language)]
         for other in others:
             if other.get("additionalProperties") == first:
-                said.append("{pattern: one of these}" if len(first.get("enum", "")) in range(1, 8) else "{pattern: either}" if "anyOf" in first
+                said.append("{pattern: one of these}" if 0 < len(first.get("enum", "")) < MOST_NAMES else "{pattern: either}" if "anyOf" in first
                             else f"{{pattern: {takes(first, language)}}}")
             else:
                 said.append(takes(other, language))
         return " | ".join(said)
     if "enum" in rule or "const" in rule:
         names = rule.get("enum", [rule.get("const")])
-        return " | ".join(value(one, language) for one in names) if len(names) < 8 else words["string"]
+        return " | ".join(value(one, language) for one in names) if len(names) < MOST_NAMES else words["string"]
     if isinstance(rule["type"], list):
         return " | ".join(words[kind] for kind in rule["type"])
     if rule["type"] == "array" and "items" in rule:
@@ -78,14 +84,14 @@ def takes(rule, language):
     said = words[rule["type"]]
     if "minimum" in rule:
         said += f" from {rule['minimum']}"
-        if rule["maximum"] <= 1 << 16:
-            said += f" to {rule['maximum']}"
+        most = rule["maximum"]
+        said += f" to {most}" if most <= 1 << 16 or most & (most - 1) else f" to 2^{most.bit_length() - 1}"
     return said + " above 0" * ("exclusiveMinimum" in rule)
 
 
-def described(rule, names, language):
+def described(name, rule, names, language):
     """(what values an option takes, what it means)."""
-    said = takes(rule, language)
+    said = TAKES.get((language, name)) or takes(rule, language)
     note = rule.get(f"x-{language}", "")
     if "default" in rule and not note.startswith("By default"):
         said += f", default {value(rule['default'], language)}"
@@ -125,7 +131,7 @@ def comment(table, loader):
         for name, rule in options.items():
             if name in same:
                 continue
-            said, text = described(rule, table["properties"], "c")
+            said, text = described(name, rule, table["properties"], "c")
             first = f'//   "{name}"'
             lines += wrapped(f"{said}. {text}", "//                ", first.ljust(18) + " " * (len(first) > 17))
     return "\n".join(lines) + "\n"
@@ -137,7 +143,7 @@ def docstring(table):
     for heading, options in groups(table):
         lines += [f"    {heading}:", ""]
         for name, rule in options.items():
-            said, text = described(rule, table["properties"], "python")
+            said, text = described(name, rule, table["properties"], "python")
             lines += [f"    {RENAMED.get(name, name)} : {said}", *wrapped(text, " " * 8)]
         lines.append("")
     return "\n".join(lines) + "\n"

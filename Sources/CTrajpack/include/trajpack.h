@@ -113,7 +113,8 @@ int32_t tp_dataset_streams(const tp_dataset *dataset, int64_t episode, char **js
 int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *error);
 
 // Statistics of any part of a dataset, measured from its values in one pass. `options` is the JSON of an object; every
-// member may be left out:
+// member may be left out. Of a split that cuts episodes its target rows count, without context. The result does not depend
+// on "threads".
 // Options of statistics, written by tools/python/generate_options.py:
 //   "channels", "exclude", "reference", "split", "scheme", "fold", "episodes", "where", "threads" as for
 //   tp_loader_create.
@@ -214,13 +215,13 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                is all of it. All by default. The name of a video's stream is its decoded frames; they come where it
 //                is named by more than wildcards. Its packets' columns come where they are named: rgb/pts.
 //   "exclude"    text | [text]. Patterns of what is left out after that.
-//   "length"     integer from 1. Rows of the reference clock; 1 where "duration" is not given either. T = "past" +
-//                "length" + "future".
+//   "length"     integer from 1 to 2^24. Rows of the reference clock; 1 where "duration" is not given either. T =
+//                "past" + "length" + "future".
 //   "duration"   number | text. The length in seconds, exact as a number that prints like it or a text such as
 //                "1001/30".
-//   "stride"     integer from 1, default 1. Rows from one window's start to the next.
-//   "past"       integer from 0, default 0. Rows more, before the window. They are part of T.
-//   "future"     integer from 0, default 0. Rows more, after the window. They are part of T.
+//   "stride"     integer from 1 to 2^24, default 1. Rows from one window's start to the next.
+//   "past"       integer from 0 to 2^24, default 0. Rows more, before the window. They are part of T.
+//   "future"     integer from 0 to 2^24, default 0. Rows more, after the window. They are part of T.
 //   "offsets"    [number | text] | {pattern: [number | text]}. For these channels T is the number of offsets from the
 //                window's start: integers are rows of the channel's own clock, fractions and texts "-0.5" are seconds.
 //                Seconds that are rows but for rounding give exactly these rows: see "tolerance"; what lies between
@@ -267,8 +268,8 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                those of what was recorded in "train", where the dataset has it, else of all, and of these of the
 //                chosen episodes only (where none of "train" is chosen, of all of it), whatever a plan does. What the
 //                index does not have (a part of a split, quantiles, "axes", "per") is measured when the loader is made.
-//   "features"   {pattern: text | [text]}. {name: [patterns]}: these channels side by side in one [B, T, F] float32
-//                output instead of their own, in the order of the patterns. A channel is in one of them.
+//   "features"   {name: text | [text]}. {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
+//                instead of their own, in the order of the patterns. A channel is in one of them.
 //   "fill"       number | {pattern: number}. The number in place of what was not observed: of NaN in floats, of the
 //                smallest integer in integers that can hold it. A "dtype" of integers that cannot say what is missing
 //                needs it.
@@ -322,7 +323,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                a dataset whose episodes have no splits. Where it cuts episodes, the rows of a window from its start
 //                on lie in the split; those before it ("past", negative "offsets") may reach back by the split's
 //                context, and nothing else of the episode is seen.
-//   "fold"       integer from 0. The fold that is "test" in a scheme of folds; the others are "train".
+//   "fold"       integer from 0 to 2^20. The fold that is "test" in a scheme of folds; the others are "train".
 //   "episodes"   text | [text]. Ids or patterns of ids (*, ?), each of some episode.
 //   "where"      {..}. {"label": value | [values] | {"min": x, "max": y}}: values of recordings, or paths in their
 //                metadata.
@@ -345,39 +346,39 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                them; "none" or false: the order of the dataset. With videos of long groups of pictures and neither
 //                number given, a block is the windows that begin in a group, and a pool has as many of them as
 //                "frame_cache" holds.
-//   "block_windows" integer from 1, default 64. Windows of a block.
-//   "block_count" integer from 1, default 64. Blocks of a pool.
+//   "block_windows" integer from 1 to 2^24, default 64. Windows of a block.
+//   "block_count" integer from 1 to 2^24, default 64. Blocks of a pool.
 //   "seed"       integer, default 0. What the order is drawn from.
-//   "epoch"      integer from 0, default 0. The epoch to begin with.
-//   "batch"      integer from 1, default 32. Windows of a batch on this rank: B.
+//   "epoch"      integer from 0 to 2^40, default 0. The epoch to begin with.
+//   "batch"      integer from 1 to 2^24, default 32. Windows of a batch on this rank: B.
 //   "drop_last"  true or false, default true. Whether the last windows of an epoch that do not fill a batch on every
 //                rank are left out. Otherwise they come as a smaller batch. A rank that would have none of the last
 //                windows gets one of another rank's again, all of its rows marked as padding. tp_batch_repeated tells
 //                it.
-//   "rank"       integer from 0, default 0. This process among "world". Window j of a step's global batch goes to rank
-//                j % "world". tp_loader_set_part changes it.
-//   "world"      integer from 1, default 1. How many processes share the windows.
+//   "rank"       integer from 0 to 2^20, default 0. This process among "world". Window j of a step's global batch goes
+//                to rank j % "world". tp_loader_set_part changes it.
+//   "world"      integer from 1 to 2^20, default 1. How many processes share the windows.
 //   "weights"    [number above 0]. Of the datasets of a mixture, by window.
-//   "epoch_windows" integer from 1. Windows of an epoch of a mixture, of weighted windows, or with "replacement"; by
-//                default as many as the datasets have together.
+//   "epoch_windows" integer from 1 to 2^50. Windows of an epoch of a mixture, of weighted windows, or with
+//                "replacement"; by default as many as the datasets have together.
 //   "replacement" true or false. Whether every window of an epoch is drawn anew from all, each with the same chance.
 //
 //   The engine
 //   "threads"    integer from 0 to 1024, default 0. How many threads read and decode; 0 for as many as there are
 //                processors.
 //   "prefetch"   integer from 1 to 1024, default 4. Batches that are made ahead.
-//   "frame_cache" integer from 0. Bytes of decoded pictures to keep; by default 512 MiB for "block" where that holds
-//                the pictures of a pool, else 0.
-//   "cache"      integer from 0. Bytes of inflated chunks to keep; by default 192 MiB with "plan", 64 MiB for "block",
-//                else 0.
+//   "frame_cache" integer from 0 to 2^50. Bytes of decoded pictures to keep; by default 512 MiB for "block" where that
+//                holds the pictures of a pool, else 0.
+//   "cache"      integer from 0 to 2^50. Bytes of inflated chunks to keep; by default 192 MiB with "plan", 64 MiB for
+//                "block", else 0.
 //   "verify"     "always" | "first" | "never", default "always". When the checksum of a chunk is compared with its
 //                bytes: each time that it is read, the "first" time that this loader reads it, or "never". Chunks in
 //                the "cache" were compared when they were read. Index and manifest are compared always.
 //   "mmap"       true or false, default false. Whether shards are mapped into memory instead of read: faster, most of
 //                all with the codec "none", but a file that is cut or a disk that fails then ends the process with
 //                SIGBUS.
-//   "on_error"   "raise" | "skip", default "raise". "skip": windows that touch damaged data are left out of their
-//                batch, counted and named in the statistics.
+//   "on_error"   "raise" | "skip", default "raise". "raise": damaged data is an error. "skip": windows that touch it
+//                are left out of their batch. tp_loader_stats counts and names them.
 // End of options
 int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const char *options,
                          tp_loader **loader, tp_error *error);

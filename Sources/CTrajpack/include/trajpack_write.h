@@ -28,10 +28,11 @@ int32_t tpw_remote_set_credentials(tp_credentials provider, void *context, tp_er
 //   "new"        true or false, default true. Whether a dataset that is there is refused; otherwise it is gone on with.
 //   "codec"      "none" | "gzip" | "zstd" | "lz4", default "lz4". What chunks are compressed with.
 //   "level"      integer from 0 to 19. How hard it compresses; by default the codec's own.
-//   "chunk_rows" integer from 1. Rows of a chunk; by default as many as make chunks of a good size.
-//   "shard_bytes" integer from 1048576, default 67108864. Bytes from which on a shard is not joined with others.
+//   "chunk_rows" integer from 1 to 2^20. Rows of a chunk; by default as many as make chunks of a good size.
+//   "shard_bytes" integer from 1048576 to 2^40, default 67108864. Bytes from which on a shard is not joined with
+//                others.
 //   "threads"    integer from 1 to 1024. Threads that compress; by default the processors.
-//   "commit_every" integer from 1, default 1. How many episodes are made durable together.
+//   "commit_every" integer from 1 to 2^20, default 1. How many episodes are made durable together.
 //   "staging"    text. The folder in which the shards for a bucket are made; by default $TMPDIR or /tmp.
 // End of options
 int32_t tpw_writer_open(const char *path, const char *options, tpw_writer **writer, tp_error *error);

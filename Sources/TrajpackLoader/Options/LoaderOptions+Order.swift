@@ -181,8 +181,8 @@ extension LoaderOptions {
     LoaderOption(
       "on_error", \.onError, .choice,
       """
-      `"skip"`: windows that touch damaged data are left out of their batch, counted and named in the statistics.
-      """),
+      `"raise"`: damaged data is an error. `"skip"`: windows that touch it are left out of their batch.
+      """, c: "tp_loader_stats counts and names them.", python: "`stats()` counts and names them."),
   ]
 }
 

@@ -50,7 +50,8 @@ extension LoaderOptions {
       Steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all other options see what they \
       leave, as if the plan had been applied to the dataset before. Steps that look at a whole track (docs/signal.md says \
       which) make whole tracks. A mask whose `"draw"` is `"epoch"` takes other entries away in each epoch.
-      """, isInDigest: true, python: "A dict, or the path of a JSON file."),
+      """, isInDigest: true,
+      python: "As `trajpack apply` takes them: a dict, or the path of a JSON file."),
     LoaderOption(
       "reference", \.reference, .text,
       """
@@ -173,7 +174,10 @@ extension LoaderOptions {
       categories or -1; of clips `meta:clip`, int64, the number in the list; and for streams of entities `meta:entity:STREAM`, \
       `[B, E, 3]` int64: kind (a code of its categories), index and type of who is in each place, -1 for nobody.
       """, c: "tp_loader_texts gives `meta:id`.",
-      python: "`batch[\"meta:id\"]` has the ids of the episodes, texts `[B]`."),
+      python: """
+        `batch["meta:id"]` has the ids of the episodes, texts `[B]`, as `ds.episodes[number].id` of `meta:episode` does; \
+        `outputs["meta:split"].categories` names the codes.
+        """),
     LoaderOption(
       "values", \.values, .texts,
       """
@@ -182,7 +186,8 @@ extension LoaderOptions {
       `rate:STREAM` is the rows a unit of time. Texts lie in no array; `time_unit:STREAM`, and `stream/channel` of a text, \
       which is the one that is valid at a window's first row after `past`, are texts, too. A mixture has the values of all.
       """, c: "tp_loader_texts gives texts.",
-      python: "`batch.names(\"label\")` names codes; texts are lists, with None."),
+      python:
+        "`ds.values` lists them; `batch.names(\"label\")` names codes. Texts are lists, with None."),
   ]
 
   /// What a window holds: frames of videos, and pictures in channels.
@@ -194,7 +199,11 @@ extension LoaderOptions {
       """
       `[height, width]` of frames of videos and of channels of images and depth (`[H, W]` or `[H, W, planes]`); their own by \
       default. Between frames the nearest one counts, or the last one where `align` is `"asof"`.
-      """, python: "`{\"rgb\": range(0, 64, 4)}` in `offsets` takes every fourth frame."),
+      """,
+      python: """
+        Frames come where `channels` names their stream (`"rgb"`; `"*"` decodes nothing). `{"rgb": range(0, 64, 4)}` in \
+        `offsets` takes every fourth frame. See docs/video.md.
+        """),
     LoaderOption(
       "crop", \.crop,
       .rules(OptionForm(.list("integer")) { (o) throws(TrajpackError) in try o.frameCrop() }),

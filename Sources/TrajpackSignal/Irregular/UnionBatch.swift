@@ -82,7 +82,8 @@ public struct UnionBatch<S: SignalScalar>: Sendable {
   /// Ticks a second that make every time whole; `nil` where a series has floats.
   private static func commonUnit(_ batch: [BatchSeries<S>]) throws(TrajpackError) -> Int64? {
     if batch.contains(where: { if case .floats = $0.times { true } else { false } }) { return nil }
-    guard let unit = leastCommonMultiple(batch.map(\.times.tickDenominator)) else {
+    guard let unit = leastCommonMultiple(batch.map(\.times.tickDenominator), atMost: .max)
+    else {
       throw TrajpackError(
         .usage,
         "the clocks of the batch have no common tick below 2^62 a second: convert them to "

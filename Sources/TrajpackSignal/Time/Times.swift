@@ -91,13 +91,13 @@ public enum Times {
   }
 }
 
-/// The least number that all divide; `nil` where one is not known, or it is 2^62 or more.
-func leastCommonMultiple(_ numbers: [Int64?]) -> Int64? {
+/// The least number that all divide; `nil` where one is not known, or it is more than `most`.
+func leastCommonMultiple(_ numbers: [Int64?], atMost most: Int64 = (1 << 62) - 1) -> Int64? {
   var least: Int64 = 1
   for number in numbers {
     guard let number else { return nil }
     let divisor = Int64(greatestCommonDivisor(least.magnitude, number.magnitude))
-    guard let next = (least / divisor).multiplied(by: number), next < 1 << 62 else { return nil }
+    guard let next = (least / divisor).multiplied(by: number), next <= most else { return nil }
     least = next
   }
   return least

@@ -11,6 +11,8 @@ public final class TableReader {
   private let hasOptions: Bool
   /// Rows without a time or a value that were passed over, as spreadsheets leave them below a table.
   private(set) var emptyRows = 0
+  /// Empty lines above the first row, which stand for no value.
+  private var linesAbove = 0
 
   /// Rows of a table with a known form that lie at `range` of its text.
   init(_ file: TextFile, _ form: TableForm, range: Range<Int>) {
@@ -58,6 +60,7 @@ public final class TableReader {
       header.append(scanner[i].text)
     }
     form = TableForm(dialect, CellReader(), header: header, count: header.count)
+    linesAbove = scanner.emptyLines
   }
 
   /// The names of the columns, as the header has them.
@@ -72,7 +75,7 @@ public final class TableReader {
   public func next() throws(TrajpackError) -> Bool {
     while try scanner.next() {
       guard scanner.count == form.count || isPadded else { throw wrongCount() }
-      guard form.count > 1 || scanner.emptyLines == 0 else {
+      guard form.count > 1 || scanner.emptyLines == linesAbove else {
         throw file.wrong(
           at: offset - 1,
           "is empty, which in a table of one column may be a value that was not observed or nothing; "
@@ -95,7 +98,8 @@ public final class TableReader {
   /// - Throws: A data error where it is no UTF-8.
   public func text(_ column: Int) throws(TrajpackError) -> String {
     guard scanner[column].isUTF8 else {
-      throw wrong("column '\(form.uniqueNames[column])' is no UTF-8 text")
+      let name = form.uniqueNames[column]
+      throw wrong("column '\(name)' is no UTF-8 text", column: name)
     }
     return scanner[column].text
   }

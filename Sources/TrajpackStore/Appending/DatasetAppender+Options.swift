@@ -19,7 +19,7 @@ extension DatasetAppender.Options {
       "codec", \.layout.codec,
       OptionForm(.choice(Codec.allCases.map(\.name)), json: { .string($0.name) }) {
         (o) throws(TrajpackError) in
-        guard let codec = Codec(name: try o.text()) else {
+        guard let codec = o.value.string.flatMap(Codec.init(name:)) else {
           throw o.wrong(Codec.allCases.map { "'\($0.name)'" }.joined(separator: ", "))
         }
         return codec

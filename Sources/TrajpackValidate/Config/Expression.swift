@@ -71,13 +71,13 @@ struct Expression: Sendable {
 
   /// What a name tells that may have been meant as a division.
   var hint: String? {
-    let last = references.first { reference in
-      reference.stream.contains("/") && reference.channel.utf8.allSatisfy { 48...57 ~= $0 }
-        || reference.stream.count { $0 == "/" } > 1
+    func isNumber(_ text: String) -> Bool { text.utf8.allSatisfy { 48...57 ~= $0 } }
+    let first = references.first {
+      $0.stream.contains("/") && isNumber($0.channel) || $0.stream.count { $0 == "/" } > 1
     }
-    return last.map {
+    return first.map {
       "'\($0.stream)/\($0.channel)' is the channel '\($0.channel)' of the stream '\($0.stream)'; a division has "
-        + "blanks around it: \($0.stream) / \($0.channel)"
+        + "blanks around it" + (isNumber($0.channel) ? ": \($0.stream) / \($0.channel)" : "")
     }
   }
 
@@ -338,7 +338,7 @@ private struct ExpressionParser {
     if name != "abs" {
       guard take(",") else { throw wrong("',' between two values") }
       let other = try either(depth + 1)
-      kind = kind == .truth && other == .truth ? .truth : .number
+      if kind != other { kind = kind == .number || other == .number ? .number : .channel }
     } else {
       kind = .number
     }

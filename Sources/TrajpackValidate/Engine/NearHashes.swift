@@ -11,6 +11,26 @@ struct NearHashes {
   /// A column rests in a window where it moves by less than its range in the track by this power of two: what moves there is noise, and a
   /// copy has another.
   private static let rest = 9
+
+  /// The largest value that came, and the largest ``length`` rows or more away from it: a single wrong row has none beside it.
+  private struct Extreme {
+    private var most = -Double.infinity
+    private var row = 0
+    private(set) var next = -Double.infinity
+
+    /// Adds the value of a row; whether ``next`` has changed.
+    mutating func add(_ value: Double, row: Int) -> Bool {
+      guard value > next else { return false }
+      let isApart = row - self.row >= NearHashes.length
+      if value > most {
+        if isApart { next = most }
+        (most, self.row) = (value, row)
+      } else if isApart {
+        next = value
+      }
+      return isApart
+    }
+  }
   /// The exponent of a column that rests.
   private static let resting = Int.max
 
@@ -23,14 +43,14 @@ struct NearHashes {
   /// Of each column the last rows, twice one behind the other, so that they always lie side by side.
   private var rows: [Double]
   private var filled = 0
-  /// Of each column the smallest and the largest value that came, and the least exponent of a window in which it does not rest.
-  private var ranges: [(low: Double, high: Double)]
+  /// Of each column its ends, that of the negative values first, and the least exponent of a window in which it does not rest.
+  private var ends: [(low: Extreme, high: Extreme)]
   private var least: [Int]
 
   init(columns count: Int) {
     self.count = count
     rows = Array(repeating: 0, count: count * 2 * Self.length)
-    ranges = Array(repeating: (.infinity, -.infinity), count: count)
+    ends = Array(repeating: (Extreme(), Extreme()), count: count)
     least = Array(repeating: Int.min, count: count)
   }
 
@@ -42,7 +62,8 @@ struct NearHashes {
       let value = column[row]
       rows[first + at] = value
       rows[first + at + Self.length] = value
-      if value < ranges[c].low || value > ranges[c].high { widen(c, value) }
+      let isLower = ends[c].low.add(-value, row: filled)
+      if ends[c].high.add(value, row: filled) || isLower { widen(c) }
     }
     filled += 1
     guard filled >= Self.length else { return }
@@ -63,14 +84,11 @@ struct NearHashes {
     widths[hash] = exponents
   }
 
-  /// Takes a value into a column's range. Windows of noise from before the column moved are forgotten.
-  private mutating func widen(_ column: Int, _ value: Double) {
-    guard value.isFinite else { return }
-    ranges[column] = (min(ranges[column].low, value), max(ranges[column].high, value))
-    let range = ranges[column].high - ranges[column].low
-    guard range > 0, range.isFinite, Self.exponent(range) - Self.rest > least[column] else {
-      return
-    }
+  /// Takes new ends of a column. Windows of noise from before the column moved are forgotten.
+  private mutating func widen(_ column: Int) {
+    let range = ends[column].high.next + ends[column].low.next
+    guard range > 0, (1.37 * range).isFinite, Self.exponent(range) - Self.rest > least[column]
+    else { return }
     least[column] = Self.exponent(range) - Self.rest
     for (hash, exponents) in widths where exponents[column] < least[column] {
       widths[hash] = nil

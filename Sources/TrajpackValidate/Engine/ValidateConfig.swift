@@ -62,25 +62,20 @@ public struct ValidateConfig: Sendable {
     }
   }
 
-  /// The rules to run on data of a profile, with their severities, in their order.
+  /// The rules to run on data of a profile, with their severities, in their order; none where those that are selected are of other profiles.
   ///
-  /// - Throws: A usage error where a pattern names no rule.
+  /// - Throws: A usage error where a pattern names no rule, or none is left for data of any profile.
   func active(profile found: String?) throws(TrajpackError) -> [(rule: Rule, severity: Severity)] {
     let all = Rule.all + rules.map { $0.rule() }
     try check(select + ignore + severities.keys.sorted())
     let profile = self.profile ?? found
     let left = active(all, profile)
-    if left.isEmpty {
-      let isOfProfile = select.isEmpty || !active(all, nil, ofAllProfiles: true).isEmpty
-      throw TrajpackError(
-        .usage,
-        "no rule is left: "
-          + (isOfProfile && !select.isEmpty
-            ? "those that are selected are for data of a profile; name it with --profile"
-            : "what is ignored takes away all that \(select.isEmpty ? "there are" : "are selected")"),
-        at: ErrorPlace(option: select.isEmpty ? "--ignore" : "--select"))
-    }
-    return left
+    // Where rules of another profile are left, data of it may lie beside this.
+    guard left.isEmpty, active(all, nil, ofAllProfiles: true).isEmpty else { return left }
+    throw TrajpackError(
+      .usage,
+      "no rule is left: what is ignored takes away all that \(select.isEmpty ? "there are" : "are selected")"
+    )
   }
 
   private func active(

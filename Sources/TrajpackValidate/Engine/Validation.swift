@@ -20,6 +20,8 @@ public final class Validation {
     public var taken = 0
     /// Episodes that were to be read, and could not be.
     public var failed = 0
+    /// What could not be read and no rule that is run says: shards, recordings, episodes, lists.
+    public var unreported = 0
     /// Rows of all tracks that were read.
     public var rows = 0
     /// Numbers that were looked at.
@@ -123,6 +125,9 @@ public final class Validation {
     stored =
       config.readsAll && rules.contains { $0.id == Rule.containerStatistics.id }
       ? StoredStatisticsCheck() : nil
+    if rules.isEmpty {
+      outcome.unchecked.append("anything: the rules that are selected are for data of a profile")
+    }
     let used = config.profile ?? profile
     if rules.contains(where: { $0.profile != nil && $0.profile == used }) { outcome.profile = used }
     for (number, rule) in rules.enumerated() {
@@ -325,10 +330,12 @@ public final class Validation {
     where id == "container.unreadable" || id == "container.damage" {
       let others = met.count > 1 ? " and \(met.count - 1) more" : ""
       unchecked("what cannot be read (\(met.first.sentence)\(others)): '\(id)' is not run")
+      outcome.unreported += met.count
     }
     if !config.readsAll, runs(Rule.containerStatistics.id) {
-      outcome.skipped[Rule.containerStatistics.id] =
-        "stored statistics are of all episodes, and not all were read"
+      unchecked(
+        "stored statistics, which are of all episodes: not all were read",
+        rules: [Rule.containerStatistics.id])
     }
     if isStopped {
       outcome.isStopped = true

@@ -65,9 +65,10 @@ private final class AngleCheck: TrackCheck {
       case "deg", "degree", "degrees", "°":
         guard
           size <= 3.1416 && found.maximum - found.minimum > 6
-            || (0..<item.columns.count).allSatisfy({
-              Self.goesRound(facts.columns[item.columns.first + $0])
-            })
+            || size <= 6.2832
+              && (0..<item.columns.count).contains(where: {
+                Self.goesRound(facts.columns[item.columns.first + $0])
+              })
         else { continue }
         (units, what) = (["deg"], "angles in degrees that look like radians (extremes)")
       default: continue

@@ -10,7 +10,7 @@ extension Rule {
     example: """
       Camera and body move together in 39 of 40 episodes, and in one the camera comes a row later. Of each stream with a regular clock the first \
       position (or pose) is taken, and how its speed changes is compared with that of the others at shifts of up to 5 rows. Reported where streams \
-      correlate by 0.8 or more in 8 episodes or more, nine of ten episodes have the same shift, and this one has another; the largest twentieth of the changes counts no more than the next smaller one, \
+      correlate by 0.8 or more in 8 episodes or more, nine of ten episodes have the same shift, and this one has another; the largest twentieth of the changes that are not 0 counts no more than the next smaller one, \
       so that a jump in both streams is no shift. A \
       shift that all episodes share is taken for a property of the recorder. Pictures are not looked at.
       """,
@@ -120,11 +120,9 @@ struct StreamShift: Sendable {
   /// Changes of which the largest twentieth is cut to the size of the next smaller one: a row that jumps in both streams
   /// would say by itself that they belong together.
   private static func capped(_ changes: [Double]) -> [Double] {
-    let sizes = changes.map(\.magnitude).filter(\.isFinite).sorted()
+    let sizes = changes.map(\.magnitude).filter { $0 > 0 && $0.isFinite }.sorted()
     guard !sizes.isEmpty else { return changes }
     let most = sizes[(sizes.count - 1) * 19 / 20]
-    // What mostly rests has nothing but its few changes.
-    guard most > 0 else { return changes }
     return changes.map { $0.isFinite ? max(-most, min(most, $0)) : $0 }
   }
 

@@ -56,6 +56,7 @@ private final class TimeStepCheck: TrackCheck {
   /// Rows, and those with the time of the one before.
   private var rows = 0
   private var still = 0
+  private var isWhole = true
   private var near = 0
   private var off = 0
   private var gaps = Spots()
@@ -94,6 +95,7 @@ private final class TimeStepCheck: TrackCheck {
       let time = times[row]
       guard time.isFinite else { continue }
       if Double(Float(time)) != time { isSingle = false }
+      if time != time.rounded(.towardZero) { isWhole = false }
       latest = max(latest, time.magnitude)
       rows += 1
       if time == last { still += 1 }
@@ -147,11 +149,13 @@ private final class TimeStepCheck: TrackCheck {
   }
 
   /// Whether times are so coarse that rows share them: each is a float32, and the usual step that is not 0 is from one float32 to the
-  /// next. Where all are the same time, only one that float32 tells from others no better than by a second: seconds since 1970.
+  /// next. Whole numbers lie on a grid of their own, and some of them are float32 by chance: only steps of 8 and more count, and of 64
+  /// where all times are the same.
   private var sharesTimes: Bool {
     let unit = Double(Float(latest).ulp)
     guard isSingle, rows >= 32, unit.isFinite, still * 4 >= rows else { return false }
-    return usual.map { $0 >= 0.5 * unit && $0 <= 2 * unit } ?? (unit >= 1)
+    guard let usual else { return unit >= 64 }
+    return usual >= 0.5 * unit && usual <= 2 * unit && (!isWhole || unit >= 8)
   }
 
   /// Whether the steps differ as those of a calendar do: months and quarters in days.

@@ -8,9 +8,9 @@ extension Rule {
       and windows that name the stream or the channel of the rest pass them over, without a word.
       """,
     example: """
-      11 of 12 csv files of a rig have the columns time, temp and flow, and one has time and temp. Reported where at most one of ten episodes has a stream of \
-      other channels, or of other shapes, in place of one that the rest has, and the two share at least half of their channels. Streams of other \
-      names are compared where names come from files (csv, npz): in other datasets a left and a right hand are meant so.
+      11 of 12 csv files of a rig have the columns time, temp and flow, and one has time and temp. Reported where nine of ten episodes have the same streams, and another one has a stream of \
+      other channels in place of one of these, and the two share at least half of their channels. Streams of other names, and types and shapes, are compared only \
+      where names come from files (csv, npz): in other datasets a left and a right hand are meant so.
       """,
     remedy: "Add or rename the column in these files, or leave them out.",
     check: .dataset { ChannelsCheck() })
@@ -96,19 +96,15 @@ private final class ChannelsCheck: DatasetCheck {
   }
 
   func finish(_ hits: inout DatasetHits) {
+    let all = sets.reduce(0) { $0 + $1.episodes }
+    guard let many = sets.first(where: { 10 * $0.episodes >= 9 * all }) else { return }
     for few in sets {
-      let rest = sets.filter { $0.episodes >= 9 * few.episodes }
-        .sorted { $0.episodes > $1.episodes }
-      for many in rest {
-        let own = few.forms.filter { !many.forms.contains($0) }
-        let others = many.forms.filter { !few.forms.contains($0) }
-        guard own.count == 1, others.count == 1,
-          let what = Self.difference(forms[own[0]], forms[others[0]], many.episodes)
-        else { continue }
-        hits.add(
-          what, stream: forms[own[0]].stream, channel: nil, count: few.episodes, few.places)
-        break
-      }
+      let own = few.forms.filter { !many.forms.contains($0) }
+      let others = many.forms.filter { !few.forms.contains($0) }
+      guard own.count == 1, others.count == 1,
+        let what = Self.difference(forms[own[0]], forms[others[0]], many.episodes)
+      else { continue }
+      hits.add(what, stream: forms[own[0]].stream, count: few.episodes, few.places)
     }
   }
 

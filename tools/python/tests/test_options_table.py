@@ -41,6 +41,13 @@ def parsed(options: dict[str, Any]) -> tuple[str, str]:
     return error.message.decode(), json.loads(error.place or b"{}").get("option", "")
 
 
+def test_options_that_two_tables_share_have_one_default() -> None:
+    loader, statistics = schema("loader")["properties"], schema("statistics")["properties"]
+    shared = [name for name, rule in statistics.items() if rule["description"] == loader.get(name, {}).get("description")]
+    assert "threads" in shared and statistics["threads"]["default"] == 0
+    assert all(statistics[name].get("default") == loader[name].get("default") for name in shared)
+
+
 @pytest.mark.parametrize("of", TABLES)
 def test_each_table_is_a_json_schema(of: str) -> None:
     found = schema(of)
@@ -69,8 +76,8 @@ def test_a_change_of_the_table_is_seen() -> None:
     finally:
         sys.path.pop(0)
     table = schema("loader")
-    assert '//   "length"     integer from 1. Rows of' in (whole := generate_options.comment(table, table))
-    assert "    length : int from 1\n" in generate_options.docstring(table)
+    assert '//   "length"     integer from 1 to 2^24. Rows of' in (whole := generate_options.comment(table, table))
+    assert "    length : int from 1 to 2^24\n" in generate_options.docstring(table)
     del table["properties"]["length"]
     assert generate_options.comment(table, table) != whole
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trajpack
-from fault_world import smooth
+from fault_world import clean, smooth, write
 from places import ROOT, program
 from test_validate import run
 from test_validate_trials import dataset, walk
@@ -99,6 +99,24 @@ def test_no_recording_and_no_rule_that_says_so(tmp_path: Path) -> None:
     assert "none of 3 episodes can be read" in done.stderr
 
 
+@pytest.mark.parametrize("what", ["shards", "manifest"])
+def test_a_dataset_of_which_nothing_opens_is_never_green(what: str, tmp_path: Path) -> None:
+    path = Path(dataset(tmp_path / "ds", [{"s": {"x": np.arange(50) / 7}} for _ in range(3)]))
+    for file in path.glob("*.h5" if what == "shards" else "manifest.json"):
+        file.write_bytes(file.read_bytes()[:100])
+    assert run("validate", path, "-q", code=1).stdout
+    for words in (["--select", "time"], ["--ignore", "container"]):
+        done = run("validate", path, *words, code=2)
+        assert "nothing of it can be read" in done.stderr and not done.stdout
+
+
+def test_rules_of_a_profile_run_on_the_datasets_that_have_it(good: str, tmp_path: Path) -> None:
+    other = write(tmp_path / "ww", [clean(0)])
+    done = run("validate", good, other, "--select", "wildworld", "--json", "-q", code=0)
+    first, second = json.loads(done.stdout)["datasets"]
+    assert first["rules"] == [] and second["rules"] and "for data of a profile" in first["unchecked"][0]
+
+
 def test_a_sample_of_nothing_and_no_rule_are_refused(good: str) -> None:
     codes = set()
     for seed in range(40):
@@ -114,6 +132,7 @@ def test_a_sample_of_nothing_and_no_rule_are_refused(good: str) -> None:
     assert codes == {0, 2}
     assert "no rule is left" in run("validate", good, "--select", "time", "--ignore", "time", code=2).stderr
     assert "name it with --profile" in run("validate", good, "--select", "wildworld", code=2).stderr
+    run("validate", good, "--select", "wildworld,values.nan", code=0)
     run("validate", good, "--select", "wildworld", "--profile", "wildworld", code=0)
     assert "did you mean 'time'" in run("validate", good, "--select", "tim", code=2).stderr
 

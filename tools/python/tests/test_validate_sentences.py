@@ -28,11 +28,10 @@ def test_sentences_of_own_rules(good: str, tmp_path: Path) -> None:
     assert "'min' does not go with 'expression'; make it a rule of its own, with 'channel'" in said
     said = refused(tmp_path, good, {"required": ["s/x"], "channel": "s/x"})
     assert "'channel' does not go with 'required'; it belongs to a rule with one of 'min', 'max'" in said
-    for text in ("s/x + 1", "-s/x", "abs(s/x)", "3", "s/x < 1 and s/x + 1", "not change(s/x)", "max(s/x, 1)",
-                 "min(s/x, s/x)"):
+    for text in ("s/x + 1", "-s/x", "abs(s/x)", "s/x < 1 and s/x + 1", "not change(s/x)", "max(s/x, 1)"):
         said = refused(tmp_path, good, {"expression": text})
-        assert "gives a number where a condition is to be" in said or "names no channel" in said, text
-    for text in ("s/x", "not s/x", "max(s/x < 1, s/x > 2)", "(s/x < 9) == (s/x < 9)", "not not s/x"):
+        assert "gives a number where a condition is to be" in said, text
+    for text in ("s/x", "not s/x", "min(s/x, s/x)", "max(s/x, s/x < 1)", "max(s/x < 1, s/x > 2)", "(s/x < 9) == (s/x < 9)", "not not s/x"):
         (tmp_path / "c.json").write_text(json.dumps({"rules": [{"id": "a", "expression": text}]}))
         run("validate", good, "--config", tmp_path / "c.json")
     said = refused(tmp_path, good, {"expression": "s/x/2 < s/x"})

@@ -312,3 +312,44 @@ def test_headings_in_radians_that_say_degrees(tmp_path: Path) -> None:
     # Few degrees, and a flap that has two positions.
     assert "geometry.angle-units" not in angles("small", lambda: 3.1 + 3.1 * np.sin(heading[2]))
     assert "geometry.angle-units" not in angles("flap", lambda: (random.random(600) > 0.5) * 6.25)
+
+
+@pytest.mark.parametrize("kind", ["as it is", "a sentinel", "a first sample of 0"])
+def test_a_wrong_row_hides_no_copies(kind: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(16)
+    episodes = [waves(random, 400, 2) for _ in range(12)]
+    episodes[8] = episodes[2].astype(np.float32).astype(np.float64)
+    for values in episodes:
+        if kind == "a sentinel":
+            values[150] = -9999
+        elif kind == "a first sample of 0":
+            values += 4000
+            values[0] = 0
+    path = dataset(tmp_path / "ds", [{"s": {"x": v}} for v in episodes], splits=["train"] * 6 + ["test"] * 6)
+    assert "learning.leakage" in found(path)
+
+
+def test_whole_numbers_that_are_float32_by_chance(tmp_path: Path) -> None:
+    random = np.random.default_rng(17)
+    for number, times in enumerate((9_000_000 + np.arange(3000) // 1.5, np.full(40, 20240130.0))):
+        with trajpack.create(tmp_path / f"{number}") as writer, writer.episode("a") as episode:
+            episode.extend({"s": {"x": walk(random, len(times))}}, time=times)
+        assert "time.float32" not in found(str(tmp_path / f"{number}"))
+
+
+def test_files_of_many_kinds_have_no_rest(tmp_path: Path) -> None:
+    random = np.random.default_rng(18)
+    for number in range(20):
+        columns = {"a": walk(random, 50), "b": walk(random, 50)}
+        table(tmp_path / "runs", number, columns if number < 9 else {**columns, f"c{number}": walk(random, 50)})
+    assert "values.channels" not in found(str(tmp_path / "runs"))
+
+
+def test_a_heading_in_radians_within_a_vector_of_degrees(tmp_path: Path) -> None:
+    random = np.random.default_rng(19)
+    episodes = []
+    for _ in range(3):
+        yaw = np.cumsum(random.normal(0.05, 0.1, 600)) % (2 * np.pi)
+        episodes.append({"w": {"rpy": np.stack([walk(random, 600) * 0.3, walk(random, 600) * 0.3, yaw], 1)}})
+    path = dataset(tmp_path / "ds", episodes, channels={"w/rpy": {"kind": "angle", "units": "deg"}})
+    assert "geometry.angle-units" in found(path)

@@ -66,7 +66,8 @@ private struct VideoLook {
   private var episode: String { shard.index.id(ofEpisode: reader.track.episode) }
 
   /// Opens the video as what can be looked at: distances in metres, or small pictures, gray or of colours; as it is stored where
-  /// it can be neither. Of depth colours are the last resort, which can be made of planes that have no name in the metadata.
+  /// it can be neither. Of depth
+  /// colours come last: planes without a name can be read as colours, too.
   private func open(_ data: OpenDataset, _ track: Int) throws(TrajpackError) -> TrackFrames {
     let gray = #"{"format": "gray8", "size": [\#(Self.height), \#(Self.width)]}"#
     let colours = #"{"format": "rgb24", "size": [\#(Self.height), \#(Self.width)]}"#

@@ -29,14 +29,15 @@ extension Validate {
     _ outcome: Validation.Outcome, _ path: String, _ config: ValidateConfig
   ) throws(TrajpackError) {
     // A task of a job may have no episode of those that are drawn.
-    guard config.part == nil, !outcome.isStopped, outcome.allEpisodes > 0,
-      outcome.episodes == outcome.failed, outcome.findings.isEmpty
+    guard config.part == nil, !outcome.isStopped, outcome.episodes == outcome.failed,
+      outcome.findings.isEmpty, outcome.allEpisodes + outcome.unreported > 0
     else { return }
     let all = Human.count(outcome.allEpisodes, "episodes")
-    if outcome.taken > 0 {
+    if outcome.taken + outcome.unreported > 0 {
       throw TrajpackError(
         .usage, file: path,
-        "none of \(all) can be read, and the rules that say why, 'container.unreadable' and 'container.damage', are not run"
+        (outcome.allEpisodes > 0 ? "none of \(all) can be read" : "nothing of it can be read")
+          + ", and the rules that say why, 'container.unreadable' and 'container.damage', are not run"
       )
     }
     if let sample {
@@ -47,5 +48,15 @@ extension Validate {
     }
     throw TrajpackError(
       .usage, file: path, "none of \(all) lies in the split", at: ErrorPlace(option: "--split"))
+  }
+  /// Refuses a choice that runs no rule on any of the paths.
+  func refuseNoRule(_ outcomes: [Validation.Outcome]) throws(TrajpackError) {
+    guard !outcomes.isEmpty, outcomes.allSatisfy({ $0.rules.isEmpty && !$0.isStopped }) else {
+      return
+    }
+    throw TrajpackError(
+      .usage,
+      "no rule is left: those that are selected are for data of a profile; name it with --profile",
+      at: ErrorPlace(option: "--select"))
   }
 }

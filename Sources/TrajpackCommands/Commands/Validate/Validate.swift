@@ -180,6 +180,7 @@ struct Validate: Command {
     for path in paths where !Interrupt.isRequested {
       outcomes.append(try validate(path, config, pool, console))
     }
+    try refuseNoRule(outcomes)
     try report(outcomes, config, known, console)
   }
 

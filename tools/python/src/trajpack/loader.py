@@ -37,27 +37,27 @@ class Loader(Clipped, Normalized):
         wildcards. Its packets' columns come where they are named: ``rgb/pts``.
     exclude : str | [str]
         Patterns of what is left out after that.
-    length : int from 1
+    length : int from 1 to 2^24
         Rows of the reference clock; 1 where ``duration`` is not given either. T = ``past`` + ``length`` + ``future``.
-    duration : float | str
+    duration : float | Fraction | str
         The length in seconds, exact as a number that prints like it or a text such as ``"1001/30"``. ``2.0``,
         ``Fraction(1001, 30)``.
-    stride : int from 1, default 1
+    stride : int from 1 to 2^24, default 1
         Rows from one window's start to the next.
-    past : int from 0, default 0
+    past : int from 0 to 2^24, default 0
         Rows more, before the window. They are part of T.
-    future : int from 0, default 0
+    future : int from 0 to 2^24, default 0
         Rows more, after the window. They are part of T.
     offsets : [float | str] | {pattern: [float | str]}
         For these channels T is the number of offsets from the window's start: integers are rows of the channel's own
         clock, fractions and texts ``"-0.5"`` are seconds. Seconds that are rows but for rounding give exactly these
         rows: see ``tolerance``; what lies between rows is made as ``align`` says. ``{"camera": [-1.0, 0.0],
         "state/action": range(16)}``: floats are seconds. ``between_rows`` lists what lies between rows.
-    plan : dict
+    plan : dict | path
         Steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all other options see what
         they leave, as if the plan had been applied to the dataset before. Steps that look at a whole track
         (docs/signal.md says which) make whole tracks. A mask whose ``"draw"`` is ``"epoch"`` takes other entries away
-        in each epoch. A dict, or the path of a JSON file.
+        in each epoch. As ``trajpack apply`` takes them: a dict, or the path of a JSON file.
     reference : str
         The stream whose clock counts rows; by default the first selected stream without entities, else the first.
     rate : float | str
@@ -104,7 +104,7 @@ class Loader(Clipped, Normalized):
         recorded in ``"train"``, where the dataset has it, else of all, and of these of the chosen episodes only (where
         none of ``"train"`` is chosen, of all of it), whatever a plan does. What the index does not have (a part of a
         split, quantiles, ``"axes"``, ``"per"``) is measured when the loader is made.
-    features : {pattern: str | [str]}
+    features : {name: str | [str]}
         ``{name: [patterns]}``: these channels side by side in one ``[B, T, F]`` float32 output instead of their own, in
         the order of the patterns. A channel is in one of them. ``outputs[name].channels`` lists them.
     fill : float | {pattern: float}
@@ -122,17 +122,20 @@ class Loader(Clipped, Normalized):
         ``meta:split``, int32, a code of its categories or -1; of clips ``meta:clip``, int64, the number in the list;
         and for streams of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code of its categories), index
         and type of who is in each place, -1 for nobody. ``batch["meta:id"]`` has the ids of the episodes, texts
-        ``[B]``.
+        ``[B]``, as ``ds.episodes[number].id`` of ``meta:episode`` does; ``outputs["meta:split"].categories`` names the
+        codes.
     values : str | [str]
         Names or patterns of values of recordings: ``[B, ...]`` each, by their names: numbers float64, integers int64,
         categories int32 codes; ``observed:NAME``, ``[B]``, says which recordings have it (where not: NaN, the smallest
         integer, -1). ``rate:STREAM`` is the rows a unit of time. Texts lie in no array; ``time_unit:STREAM``, and
         ``stream/channel`` of a text, which is the one that is valid at a window's first row after ``past``, are texts,
-        too. A mixture has the values of all. ``batch.names("label")`` names codes; texts are lists, with None.
+        too. A mixture has the values of all. ``ds.values`` lists them; ``batch.names("label")`` names codes. Texts are
+        lists, with None.
     size : [int] | {pattern: [int]}
         ``[height, width]`` of frames of videos and of channels of images and depth (``[H, W]`` or ``[H, W, planes]``);
         their own by default. Between frames the nearest one counts, or the last one where ``align`` is ``"asof"``.
-        ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth frame.
+        Frames come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing). ``{"rgb": range(0, 64,
+        4)}`` in ``offsets`` takes every fourth frame. See docs/video.md.
     crop : [int] | {pattern: [int]}
         ``[height, width]`` of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
         shared by all its videos, or ``[top, left, height, width]``. ``size`` scales it.
@@ -173,13 +176,13 @@ class Loader(Clipped, Normalized):
         dataset whose episodes have no splits. Where it cuts episodes, the rows of a window from its start on lie in the
         split; those before it (``past``, negative ``offsets``) may reach back by the split's context, and nothing else
         of the episode is seen.
-    fold : int from 0
+    fold : int from 0 to 2^20
         The fold that is ``"test"`` in a scheme of folds; the others are ``"train"``.
     episodes : str | [str]
         Ids or patterns of ids (``*``, ``?``), each of some episode.
     where : dict
         ``{"label": value | [values] | {"min": x, "max": y}}``: values of recordings, or paths in their metadata.
-    windows_where : dict
+    windows_where : dict | Test
         A test of the values in a window: ``{"channel": "state/hp", "mean": {"min": 0.5}}``. Tests on one channel
         (several are ANDed): ``"any"``, ``"all"`` of its values, all of the ``"first"`` or ``"last"`` row, the
         ``"mean"``, ``"min"``, ``"max"``, ``"std"`` (over n) of them, or what share is ``"missing"``. Compared with a
@@ -192,7 +195,7 @@ class Loader(Clipped, Normalized):
         All windows are looked at once, by all threads. Or with :func:`trajpack.channel` and :func:`trajpack.value`:
         ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``. ``choices`` tells how many windows it
         left.
-    window_weights : dict | True
+    window_weights : array | [array] | dict | Number
         Windows are drawn with replacement, with these chances: ``{"channel": .., "statistic": "mean"}`` or ``{"value":
         NAME}``. Or an array, a number from 0 up for each window in order (a list of arrays for a mixture), or
         ``channel("state/reward").max()``. ``set_weights`` gives others, from the next epoch on.
@@ -204,30 +207,30 @@ class Loader(Clipped, Normalized):
         ``block_windows``, permuted among ``block_count`` of them; ``"none"`` or ``False``: the order of the dataset.
         With videos of long groups of pictures and neither number given, a block is the windows that begin in a group,
         and a pool has as many of them as ``frame_cache`` holds. ``blocks`` tells the numbers.
-    block_windows : int from 1, default 64
+    block_windows : int from 1 to 2^24, default 64
         Windows of a block.
-    block_count : int from 1, default 64
+    block_count : int from 1 to 2^24, default 64
         Blocks of a pool.
     seed : int, default 0
         What the order is drawn from.
-    epoch : int from 0, default 0
+    epoch : int from 0 to 2^40, default 0
         The epoch to begin with.
-    batch : int from 1, default 32
+    batch : int from 1 to 2^24, default 32
         Windows of a batch on this rank: B.
     drop_last : bool, default True
         Whether the last windows of an epoch that do not fill a batch on every rank are left out. Otherwise they come as
         a smaller batch. A rank that would have none of the last windows gets one of another rank's again, all of its
         rows marked as padding. ``batch.repeated`` tells it.
-    rank : int from 0
+    rank : int from 0 to 2^20
         This process among ``world_size``. Window j of a step's global batch goes to rank j % ``world_size``. By
         default, at the first use: the rank of torch.distributed or JAX where they are set up, else of torchrun's
         environment (``RANK``, ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises. Give data-parallel
         ones where there is tensor or pipeline parallelism.
-    world_size : int from 1
+    world_size : int from 1 to 2^20
         How many processes share the windows. By default as with ``rank``.
     weights : [float above 0]
         Of the datasets of a mixture, by window. See :func:`trajpack.mixture`.
-    epoch_windows : int from 1
+    epoch_windows : int from 1 to 2^50
         Windows of an epoch of a mixture, of weighted windows, or with ``replacement``; by default as many as the
         datasets have together.
     replacement : bool
@@ -240,10 +243,10 @@ class Loader(Clipped, Normalized):
         ``LOCAL_WORLD_SIZE``.
     prefetch : int from 1 to 1024, default 4
         Batches that are made ahead.
-    frame_cache : int from 0
+    frame_cache : int from 0 to 2^50
         Bytes of decoded pictures to keep; by default 512 MiB for ``"block"`` where that holds the pictures of a pool,
         else 0.
-    cache : int from 0
+    cache : int from 0 to 2^50
         Bytes of inflated chunks to keep; by default 192 MiB with ``plan``, 64 MiB for ``"block"``, else 0.
     verify : "always" | "first" | "never", default "always"
         When the checksum of a chunk is compared with its bytes: each time that it is read, the ``"first"`` time that
@@ -253,7 +256,8 @@ class Loader(Clipped, Normalized):
         Whether shards are mapped into memory instead of read: faster, most of all with the codec ``"none"``, but a file
         that is cut or a disk that fails then ends the process with SIGBUS.
     on_error : "raise" | "skip", default "raise"
-        ``"skip"``: windows that touch damaged data are left out of their batch, counted and named in the statistics.
+        ``"raise"``: damaged data is an error. ``"skip"``: windows that touch it are left out of their batch.
+        ``stats()`` counts and names them.
 
     Raises ``UsageError`` for options that cannot be, with the nearest name that can. Threads may share a loader by its
     ``next``: each batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after

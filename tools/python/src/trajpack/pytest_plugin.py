@@ -4,7 +4,7 @@
     pytest --trajpack data/ww --trajpack-select time,values -k trajpack
 
 A rule whose findings are as bad as ``--trajpack-fail-on`` fails, one with lesser findings passes and warns, one that
-was not run (another profile, ignored by the configuration) or looked at nothing is skipped. A dataset is read once,
+was not run (another profile, ignored by the configuration) or could not look is skipped. A dataset is read once,
 when the first of its rules is run; where it cannot be looked at, that rule fails and the others are skipped. A name
 that is no rule's, and a path where nothing is, are usage errors. The fixture ``trajpack_validate`` is
 :func:`trajpack.validate` that fails the test where a finding is bad enough:
@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from . import _program
-from ._errors import TrajpackError, nearest
+from ._errors import TrajpackError, UsageError, nearest
 from .validation import DEFAULT_CONFIG, SEVERITIES, Report, rules, validate
 
 
@@ -139,6 +139,9 @@ class DatasetCollector(pytest.Collector):
                 known[self.dataset] = error
         found = known[self.dataset]
         if isinstance(found, TrajpackError):
+            # The names are those of rules: what is selected is for other data.
+            if isinstance(found, UsageError) and found.place.option == "--select":
+                pytest.skip("the rules that are selected do not run on this data: they are of a profile")
             if self.is_told:
                 pytest.skip(f"the dataset was not looked at: {found}")
             self.is_told = True
@@ -158,7 +161,7 @@ class RuleItem(pytest.Item):
         found = any(f.rule == self.name for f in report.findings)
         if not found and all(self.name in checked.skipped for checked in report.datasets):
             why = [text for text in report.datasets[0].unchecked if f"'{self.name}'" in text]
-            pytest.skip(why[0] if why else "it looked at nothing; what was not checked is listed at the end")
+            pytest.skip(why[0] if why else "it could not look; what was not checked is listed at the end")
         failed = [f for f in report.failures if f.rule == self.name]
         _warn(report, self.name)
         if failed:

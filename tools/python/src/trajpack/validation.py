@@ -101,7 +101,7 @@ class Finding:
 class Checked:
     """What was looked at in one dataset.
 
-    ``rules`` are those that were run, ``skipped`` those of them that looked at nothing; ``unchecked`` says what was not
+    ``rules`` are those that were run, ``skipped`` those of them that could not look; ``unchecked`` says what was not
     looked at, a sentence each; ``dropped`` counts findings that are not listed, because there were too many different
     ones.
     """
