@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +13,35 @@
 static _Thread_local char line[256];
 static _Thread_local int demuxer_errors;
 
-static void keep(void *context, int level, const char *format, va_list arguments) {
+// FFmpeg has one callback for the log of the whole process. The libraries of Python that read and that write videos have
+// each a copy of this file, and other packages of the process may set the callback, too. So each copy hands lines on to
+// the one that it has replaced, and asks through the log itself whether lines still come to it.
+typedef void log_callback(void *context, int level, const char *format, va_list arguments);
+
+// What the question is asked with, in place of the context that a line is about: FFmpeg wants its class first.
+typedef struct log_question {
+  const AVClass *class;
+  log_callback *asker;   // the copy that asks
+  log_callback *holder;  // the copy that the callback of the process leads to, where it is one of ours
+  int is_heard;          // whether lines come to the copy that asks
+} log_question;
+
+// Above all levels of FFmpeg, so that no other callback writes it.
+enum { QUESTION_LEVEL = AV_LOG_TRACE + 1 };
+static const char question_name[] = "trajpack log question 1";
+
+static const char *name_of_question(void *context) {
+  (void)context;
+  return question_name;
+}
+
+static const AVClass question_class = {
+    .class_name = question_name, .item_name = name_of_question, .version = LIBAVUTIL_VERSION_INT};
+
+static log_callback *_Atomic replaced;
+static _Atomic unsigned installs;
+
+static void record(void *context, int level, const char *format, va_list arguments) {
   if (level > AV_LOG_ERROR) return;
   if (context) {
     const AVClass *class = *(const AVClass **)context;
@@ -30,11 +59,52 @@ static void keep(void *context, int level, const char *format, va_list arguments
   }
 }
 
-static void install(void) { av_log_set_callback(keep); }
+static void keep(void *context, int level, const char *format, va_list arguments) {
+  static _Thread_local int is_inside;
+  if (is_inside) return;
+  is_inside = 1;
+  log_callback *other = atomic_load(&replaced);
+  if (other) {
+    va_list copy;
+    va_copy(copy, arguments);
+    other(context, level, format, copy);
+    va_end(copy);
+  }
+  const AVClass *class = level == QUESTION_LEVEL && context ? *(const AVClass **)context : NULL;
+  if (class && class->class_name && strcmp(class->class_name, question_name) == 0) {
+    log_question *question = context;
+    question->holder = keep;
+    if (question->asker == keep) question->is_heard = 1;
+  } else {
+    record(context, level, format, arguments);
+  }
+  is_inside = 0;
+}
+
+// Takes the log unless lines come here already.
+static void listen(void) {
+  log_question question = {.class = &question_class, .asker = keep};
+  av_log(&question, QUESTION_LEVEL, "%s", "");
+  if (question.is_heard) return;
+  if (question.holder) atomic_store(&replaced, question.holder);
+  atomic_fetch_add(&installs, 1);
+  av_log_set_callback(keep);
+}
 
 void tpv_silence(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, install);
+  pthread_once(&once, listen);
+}
+
+unsigned tpv_log_watch(void) {
+  listen();
+  return atomic_load(&installs);
+}
+
+_Bool tpv_log_is_complete(unsigned watch) {
+  log_question question = {.class = &question_class, .asker = keep};
+  av_log(&question, QUESTION_LEVEL, "%s", "");
+  return question.is_heard && atomic_load(&installs) == watch;
 }
 
 void tpv_log_clear(void) {

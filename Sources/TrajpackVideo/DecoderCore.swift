@@ -48,6 +48,8 @@
     private(set) var packetsSent = 0
     /// The frame that stands in `codec.frame`.
     private var held: Int?
+    /// Since when the log is watched, where damage is said there alone.
+    private var watch: UInt32 = 0
 
     /// - Parameter lends: Whether pictures are kept beyond the next one.
     init(
@@ -214,6 +216,7 @@
     private func step() throws(TrajpackError) -> Int? {
       while true {
         tpv_log_clear()
+        if isConcealing { watch = tpv_log_watch() }
         let code = codec.receive()
         if code == tpv_error_eof() {
           next = nil
@@ -227,7 +230,7 @@
           if isLeading { continue }
           throw fault(code)
         }
-        if isConcealing, tpv_log_line()[0] != 0 { throw fault(code) }
+        try checkLog(code)
         let shown = codec.frame.pointee.pts
         guard shown >= 0, shown < Int64(order.frameCount) else { continue }
         if shown < Int64(order.frameOfPacket[start]) { continue }
@@ -278,8 +281,19 @@
       packetsSent += 1
       let code = codec.send(codec.packet)
       guard code >= 0 || isLeading else { throw fault(code) }
-      // FFV1 paints over slices whose checksums are wrong, and says so in its log alone.
-      if isConcealing, tpv_log_line()[0] != 0 { throw fault(code) }
+      try checkLog(code)
+    }
+
+    /// FFV1 paints over slices whose checksums are wrong, and says so in its log alone.
+    private func checkLog(_ code: Int32) throws(TrajpackError) {
+      guard isConcealing else { return }
+      if tpv_log_line()[0] != 0 { throw fault(code) }
+      guard tpv_log_is_complete(watch) else {
+        throw TrajpackError(
+          .data,
+          "\(place(max((next ?? index.packets.count) - 1, 0))): another library of this process took FFmpeg's log "
+            + "meanwhile, which alone says whether a picture is damaged: read again")
+      }
     }
 
     /// Whether the codec shows damaged pictures without a word but in its log, which is each thread's own.

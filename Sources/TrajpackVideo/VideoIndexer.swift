@@ -22,6 +22,7 @@
       try describe(demuxer, into: &index)
       var prover = PayloadProver(source, headerBytes: headerBytes)
       tpv_log_clear()
+      let watch = tpv_log_watch()
       while try demuxer.next() {
         guard let packet = demuxer.packet?.pointee else { break }
         let entry = try entry(packet, number: index.packets.count, index.stream, &prover)
@@ -29,6 +30,12 @@
         try onPacket(entry)
       }
       try checkEnd(demuxer, structure, index)
+      guard tpv_log_is_complete(watch) else {
+        throw TrajpackError(
+          .data,
+          "another library of this process took FFmpeg's log meanwhile, which says whether the container is damaged: "
+            + "try again")
+      }
       return index
     }
 

@@ -31,8 +31,12 @@ static inline int tpv_strict_decoding(void) {
 /// FFmpeg before that loads them, too, but the process ends where they are missing.
 int tpv_load(char *message, size_t size);
 
-/// Takes libav's log away from stderr, once a process: the last error line of each thread is kept.
+/// Takes libav's log away from stderr, once a process: the first error line of each thread is kept.
 void tpv_silence(void);
+/// Takes the log again where something else in the process has taken it. The number that it gives says with
+/// `tpv_log_is_complete` whether the log was here all the time since then: only then is no line as good as no error.
+unsigned tpv_log_watch(void);
+_Bool tpv_log_is_complete(unsigned watch);
 /// Forgets the calling thread's error lines.
 void tpv_log_clear(void);
 /// The calling thread's first error line since `tpv_log_clear`, or an empty string.

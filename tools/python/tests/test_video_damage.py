@@ -81,6 +81,34 @@ def test_flipped_bits_in_packets(tmp_path: Path, codec: str) -> None:
     assert errors > 0 or codec in ("mjpeg", "av1", "vp9", "hevc")
 
 
+@pytest.mark.parametrize("taker", ["writer", "other"])
+def test_damage_is_seen_when_others_take_the_log_of_ffmpeg(tmp_path: Path, taker: str) -> None:
+    """FFV1 says in FFmpeg's log alone that a slice is damaged, and a process has one log: the library that writes videos has
+    taken it from the one that reads them."""
+    path = make(tmp_path / "source" / "e", "ffv1")
+    clean = trajpack.open(convert(tmp_path / "source", tmp_path / "clean"))
+    offset, size = packets(clean, "depth")[7]
+    data = bytearray(path.read_bytes())
+    data[offset + size // 2] ^= 4
+    path.write_bytes(data)
+    dataset = trajpack.open(convert(tmp_path / "source", tmp_path / "out"))
+    for _ in range(2):
+        with pytest.raises(trajpack.DataError, match=r"frame 8: packet 7 .*CRC"):
+            dataset.episode(0)["depth"][8]
+        if taker == "writer":
+            shutil.rmtree(tmp_path / "written", ignore_errors=True)
+            with trajpack.create(tmp_path / "written", rate=30) as writer, writer.episode("a") as episode:
+                episode.video("rgb", np.zeros((5, 4, 4, 3), "u1"))
+                episode.extend(x=np.arange(5.0))
+        else:
+            maps = Path("/proc/self/maps").read_text().split()
+            for name in {word for word in maps if "/libavutil" in word}:
+                library = ctypes.CDLL(name)
+                library.av_log_set_callback(library.av_log_default_callback)
+    with pytest.raises(trajpack.DataError, match=r"packet 7 .*CRC"):
+        list(dataset.windows(channels="depth", length=4, batch=4, shuffle=False))
+
+
 def test_cut_packet_is_named(tmp_path: Path) -> None:
     """A packet whose bytes are zeros: its frames fail, and all before its group are exact."""
     path = make(tmp_path / "source" / "e", "h264")
