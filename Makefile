@@ -79,7 +79,7 @@ bench-loader: setup release ## Race the loader against its peers, clock the firs
 
 sanitize: setup ## Run the Swift tests under the thread and the address (and leak) sanitizer: make sanitize [FILTER=TrajpackLoaderTests]
 	@for kind in thread address; do \
-	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind $(if $(FILTER),--filter $(FILTER)); done
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/tools/checks/leaks.supp:print_suppressions=0 swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind $(if $(FILTER),--filter $(FILTER)); done
 
 SECONDS ?= 60
 fuzz: setup ## Fuzz what parses bytes of strangers: make fuzz SECONDS=60 [TARGETS="csv parquet"], so long for each target

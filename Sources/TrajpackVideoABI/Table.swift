@@ -204,6 +204,7 @@ public func tpv_versions(
       colorRange = text(stream.color_range)
       colorSpace = text(stream.color_space)
       (width, height) = (stream.width, stream.height)
+      (codecTag, bitsPerCodedSample) = (stream.codec_tag, stream.bits_per_coded_sample)
       bitsPerComponent = VideoFile.bits(ofPixelFormat: pixelFormat)
       if let bytes = stream.extradata {
         extradata = Array(UnsafeBufferPointer(start: bytes, count: stream.extradata_bytes))

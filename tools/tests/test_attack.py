@@ -164,6 +164,12 @@ def hdf5_of_8_tib(folder):
 
 
 @attack("a.h5", "--episodes", "/")
+def hdf5_of_chunks_that_were_never_written(folder):
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("x", (10**12,), "f8", chunks=(10**6,), compression="gzip")
+
+
+@attack("a.h5", "--episodes", "/")
 def hdf5_bomb(folder):
     """128 MiB of zeros in a file of a few hundred KiB, in chunks larger than such a file's may be."""
     with h5py.File(folder / "a.h5", "w") as file:

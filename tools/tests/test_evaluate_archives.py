@@ -354,3 +354,28 @@ def test_an_export_can_be_evaluated(create, tmp_path, form):
     files = report(tmp_path / "truth", tmp_path / "files", *words)
     assert files["episodes"] == direct["episodes"] and len(files["episodes"]["evaluated"]) == 3
     assert by_episode(figures(files)["forecast.mse"]) == by_episode(figures(direct)["forecast.mse"])
+
+
+def test_horizons_and_comparisons_say_what_they_leave_out(create, tmp_path):
+    """Episodes shorter than a horizon are marked; an episode that models predict other frames of is no pair."""
+    rng = np.random.default_rng(5)
+    values = {n: rng.normal(size=k) for n, k in (("a", 80), ("b", 40), ("c", 50))}
+    truth = series(create, tmp_path / "truth", {n: {"x": v} for n, v in values.items()})
+    for name, step in (("first", 1.0), ("second", 2.0)):
+        cut = 30 if name == "second" else 80
+        series(create, tmp_path / name, {n: {"x": (v + step)[:cut] if n == "a" else v + step} for n, v in values.items()})
+    words = ["--metric", "forecast.mae"]
+    far = figures(report(truth, tmp_path / "first", *words, "--horizons", "10,60"))["forecast.mae"]["horizons"]
+    assert "episodes" not in far[0] and far[1]["episodes"] == 1
+    for form in ("text", "html", "markdown", "csv"):
+        assert "1 of 3 episodes" in run(truth, tmp_path / "first", *words, "--horizons", "10,60", "--format", form)
+    for name in ("first", "second"):
+        run(truth, tmp_path / name, *words, "--partial", "-o", tmp_path / f"{name}.json")
+    pair = [tmp_path / "first.json", tmp_path / "second.json"]
+    made = json.loads(run("compare", *pair, "--format", "json"))
+    difference = made["metrics"][0]["differences"][0]
+    assert (difference["episodes"], difference["of_episodes"], difference["uneven_episodes"]) == (2, 3, 1)
+    assert difference["value"] == pytest.approx(1)
+    assert [m["frames"] for m in made["frames_without_predictions"]] == [0, 50]
+    for form in ("text", "html", "markdown", "csv"):
+        assert "50 frames left out" in run("compare", *pair, "--format", form)

@@ -302,3 +302,29 @@ def test_a_camera_that_only_turns_is_sampled_in_time():
         estimate_rotation=half[[0, 0, 0]].as_quat(),
     )
     assert whole["camera.nate_rotation"] == pytest.approx(90 / 180)
+
+
+def test_a_path_that_any_estimate_would_fit_has_no_figure():
+    """Of one or two poses a similarity leaves no error (evo refuses them); they make no mean better."""
+    rng = np.random.default_rng(31)
+    long = random_path(rng, 50, noise=0.5)
+    alone = evaluate("camera.path", **long)["camera.ate.rmse"]["value"]
+    for kept in (1, 2):
+        both = {k: np.stack([v, v]) for k, v in long.items()}
+        mask = np.ones((2, 50), bool)
+        mask[1, kept:] = False
+        found = evaluate("camera.path", truth_mask=mask, **both)["camera.ate.rmse"]
+        assert found["value"] == pytest.approx(alone) and found["details"]["paths_too_short"] == 1
+        short = {k: v[:kept] for k, v in long.items()}
+        none = evaluate("camera.path", **short)["camera.ate.rmse"]
+        assert none["value"] is None and "3 poses" in none["reason"]
+        # What the estimate lost has failed.
+        lost = both["estimate_position"].copy()
+        lost[1, kept:] = np.nan
+        for options in ({}, {"failed": "skip"}):
+            broken = evaluate("camera.path", options, **both | {"estimate_position": lost})["camera.ate.rmse"]
+            assert broken["value"] == (pytest.approx(alone) if options else None)
+            assert broken["details"]["failed"]["count"] == 50
+        plain = evaluate("camera.path", {"alignment": "none"}, **short)["camera.ate.mean"]["value"]
+        gap = long["truth_position"][:kept] - long["estimate_position"][:kept]
+        assert plain == pytest.approx(np.linalg.norm(gap, axis=1).mean())

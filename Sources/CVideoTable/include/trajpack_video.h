@@ -26,6 +26,8 @@ typedef struct tpv_stream {
   int32_t width, height;  // pixels, before rotation
   const uint8_t *extradata;
   size_t extradata_bytes;
+  uint32_t codec_tag;             // the container's name of the codec, by which some decoders choose; 0 where it does not matter
+  int32_t bits_per_coded_sample;  // the same
 } tpv_stream;
 
 // Packets in decode order, `count` of each.

@@ -10,14 +10,17 @@ extension Repair {
     let pool = try WorkerPool(threads: options.jobs)
     let importer = try SalvageImporter(
       dataset, mode: mask ? .mask : .cut, pool: pool, version: Trajpack.version)
-    if !dryRun {
+    let carried = importer.carriedSideFiles()
+    if dryRun {
+      try carried?.look()
+    } else {
       guard
         try WriteOptions.run(
-          importer, to: destination, options, verb: ("saving", "saved"), items: "episodes", console)
-          != nil
+          importer, to: destination, carried.map { options.carrying($0) } ?? options,
+          verb: ("saving", "saved"), items: "episodes", console) != nil
       else { return }
     }
-    let report = SalvageReport(importer)
+    let report = SalvageReport(importer, carried)
     if json {
       console.print(report.json(dataset, destination, isWritten: !dryRun))
     } else {
@@ -37,18 +40,29 @@ extension Repair {
 struct SalvageReport {
   private let fates: [SalvageImporter.Fate]
   private let losses: [(name: String, what: String)]
+  private let leftOut: [String]
+  private let carried: [String]
+  private let retyped: [(channel: String, from: ElementType, to: ElementType)]
   /// Episodes that are named; the rest are counted, and JSON has all.
   private static let mostLines = 50
 
-  init(_ importer: SalvageImporter) {
+  init(_ importer: SalvageImporter, _ side: CarriedSideFiles?) {
     fates = importer.fates
     losses = importer.losses
+    retyped = importer.retyped
+    leftOut = side?.leftOut ?? []
+    carried = side?.carried ?? []
   }
 
-  var hasLosses: Bool { !losses.isEmpty || fates.contains { !$0.isWhole } }
+  var hasLosses: Bool {
+    !losses.isEmpty || !leftOut.isEmpty || fates.contains { !$0.isWhole }
+  }
 
   var lines: [String] {
-    var out = losses.map { "\($0.name): \($0.what)" }
+    var out = losses.map { "\($0.name): \($0.what)" } + leftOut
+    out += retyped.map {
+      "\($0.channel) is \($0.to.rawValue) now: \($0.from.rawValue) has no mark for values that were not observed"
+    }
     let hurt = fates.filter { !$0.isWhole }
     for fate in hurt.prefix(Self.mostLines) {
       let what =
@@ -77,6 +91,10 @@ struct SalvageReport {
       "lost": .bool(hasLosses),
       "files": .array(
         losses.map { .record(["name": .string($0.name), "what": .string($0.what)]) }),
+      "carried": .array(carried.map { .string($0) }),
+      "left_out": .array(leftOut.map { .string($0) }),
+      "types": .object(
+        retyped.map { .init($0.channel, .string($0.to.rawValue)) }),
       "episodes": .array(
         fates.map { fate in
           .record([

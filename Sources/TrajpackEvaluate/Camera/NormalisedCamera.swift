@@ -33,6 +33,8 @@ enum NormalisedCamera {
     var notNumbers = 0
     var masked = 0
     var tallies = PathFailures(inputs)
+    let least = options.alignment.leastPoses(firstPose: options.firstPose)
+    var tooShort = 0
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
         path, order: options.quaternionOrder, direction: options.direction,
@@ -40,34 +42,48 @@ enum NormalisedCamera {
       notNumbers += pair.notNumbers
       masked += pair.masked
       guard pair.known > 0 else { continue }
+      // Any estimate of so few poses would have no error; see ``PathAlignment/leastPoses``.
+      guard pair.known >= least else {
+        tooShort += 1
+        continue
+      }
       tallies.add(path, pair)
       if options.firstPose { pair = pair.relativeToFirst() }
       frames += pair.frames.count
       let isWhole = pair.lost.isEmpty || options.failed != .worst
       var values = [1.0, 1, 0, 0]
       if pair.frames.count > 0 {
-        switch options.alignment.fit(pair, rotated: true, anySign: options.anySign) {
+        switch options.alignment.fit(
+          pair, least: least, rotated: true, anySign: options.anySign)
+        {
         case .fit(let fit, _):
           pair.estimate = pair.estimate.moved(by: fit)
           if isWhole { values = figures(pair, options) }
         case .failed(let cause, _):
           tallies.add(path, pair, fit: cause)
           if options.failed != .worst { continue }
+        case .tooShort: continue
         }
       } else if options.failed != .worst {
         continue
       }
       for index in values.indices { each[index].append(values[index]) }
     }
-    let details = [
+    var details = [
       Field("paths", .count(inputs.paths)), Field("masked_frames", .count(masked)),
       Field("nan_predictions", .count(notNumbers)),
     ]
+    if tooShort > 0 { details.append(Field("paths_too_short", .count(tooShort))) }
     let failures = tallies.failures(fits: true)
     return names.indices.map { index in
       guard !each[index].isEmpty else {
-        return Score(names[index], missing: "no path has a pose", details: details)
-          .failing(failures, worst: .counted)
+        return Score(
+          names[index],
+          missing: tooShort > 0
+            ? "no path has the \(least) poses that the figure needs: fewer fit any estimate"
+            : "no path has a pose", details: details
+        )
+        .failing(failures, worst: .counted)
       }
       return Score(
         names[index], Statistics.mean(each[index]), count: frames,

@@ -4,9 +4,29 @@ enum AlignedPath {
   case fit(Similarity, note: String?)
   /// The fit degenerates because of the estimate; what it becomes at scale 0, where there is a fit.
   case failed(String, collapsed: Similarity)
+  /// The truth has fewer poses than the fit needs: there is no figure, and nothing has failed.
+  case tooShort
 }
 
 extension PathAlignment {
+  /// How many poses a path must have for an error that is left over to mean something: a fit of
+  /// rotation and translation needs three places (evo refuses two as well), and a path that begins
+  /// where the truth begins needs a second pose. Fewer are reproduced by any estimate.
+  func leastPoses(firstPose: Bool) -> Int {
+    self == .se3 || self == .sim3 ? 3 : firstPose ? 2 : 1
+  }
+
+  /// The same as ``fit(_:rotated:anySign:)`` of a path that has `least` poses. A path of which the
+  /// estimate has lost so many poses that fewer are left has failed.
+  func fit(_ pair: PathPair, least: Int, rotated: Bool, anySign: Bool) -> AlignedPath {
+    guard pair.known >= least else { return .tooShort }
+    guard pair.frames.isEmpty || pair.frames.count >= least else {
+      return .failed(
+        "fewer than \(least) poses are left, which the figure needs", collapsed: collapsed(pair))
+    }
+    return fit(pair, rotated: rotated, anySign: anySign)
+  }
+
   /// The similarity that carries the estimate onto the truth.
   ///
   /// A truth on a line leaves the turn about it open, and one that stands still all but the

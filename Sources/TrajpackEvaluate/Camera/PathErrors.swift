@@ -3,6 +3,7 @@ import TrajpackFormat
 /// Absolute trajectory error and relative pose error.
 ///
 /// ATE: ‖t_i − t̂_i‖ after alignment (Sturm et al., IROS 2012), and the angle between rotations.
+/// A path of fewer poses than the alignment needs has no ATE: the fit would reproduce any estimate.
 /// RPE over Δ: E_i = (Q_i⁻¹ Q_{i+Δ})⁻¹ (P_i⁻¹ P_{i+Δ}); ‖trans E_i‖ and the angle of its rotation.
 enum PathErrors {
   static let evaluator = Evaluator(
@@ -24,6 +25,7 @@ enum PathErrors {
     var failures = (place: PathFailures(inputs), step: PathFailures(inputs))
     var masked = 0
     var notNumbers = 0
+    let least = options.alignment.leastPoses(firstPose: options.firstPose)
     var fits: [Value] = []
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
@@ -32,10 +34,11 @@ enum PathErrors {
       masked += pair.masked
       notNumbers += pair.notNumbers
       guard pair.known > 0 else { continue }
-      failures.place.add(path, pair)
+      if pair.known >= least { failures.place.add(path, pair) }
       failures.step.add(path, pair)
       if options.firstPose { pair = pair.relativeToFirst() }
-      let aligned = options.alignment.fit(pair, rotated: rotated, anySign: options.anySign)
+      let aligned = options.alignment.fit(
+        pair, least: least, rotated: rotated, anySign: options.anySign)
       let stepped = options.stepScale.fit(pair, aligned, options.alignment, rotated: rotated)
       if case .failed(let cause, _) = aligned, !pair.frames.isEmpty {
         failures.place.add(path, pair, fit: cause)
@@ -63,12 +66,15 @@ enum PathErrors {
     var turn = ErrorTally()
     var dropped = 0
     var unpaired = 0
+    /// Paths that have fewer poses than the alignment needs.
+    var tooShort = 0
 
     mutating func add(
       _ pair: PathPair, _ aligned: AlignedPath, _ stepped: AlignedPath,
       _ options: CameraPathOptions, rotated: Bool
     ) {
       let isWorst = options.failed == .worst
+      if case .tooShort = aligned { tooShort += 1 }
       if let fit = aligned.similarity(isWorst) {
         let divisor = options.scaleTruth && fit.scale != 0 ? fit.scale : 1
         let (truth, estimate) = (pair.truth, pair.estimate.moved(by: fit))
@@ -179,7 +185,10 @@ enum PathErrors {
       _ options: CameraPathOptions, _ details: [Field],
       _ failures: (place: PathFailures, step: PathFailures), rotated: Bool
     ) -> [Score] {
-      let reason = "no path has a pose that counts"
+      let least = options.alignment.leastPoses(firstPose: options.firstPose)
+      let short = "no path has the \(least) poses that the figure needs: fewer fit any estimate"
+      let reason = tooShort > 0 ? short : "no path has a pose that counts"
+      let leftOut = tooShort > 0 ? [Field("paths_too_short", .count(tooShort))] : []
       let pairless = "no path has \(options.minimumPairs) pairs of poses \(options.delta) apart"
       // Without a fit a distance has no worst value; an angle has half a turn.
       let place: Failures.Worst = options.alignment == .none ? .none : .counted
@@ -195,17 +204,19 @@ enum PathErrors {
           .map { $0.failing(lost, worst: worst) }
       }
       let all = failures.place.failures(fits: true)
-      var scores = add("ate", position, reason, details, all, place)
+      var scores = add("ate", position, reason, details + leftOut, all, place)
       let more =
         details + [
           Field("pairs_dropped", .count(dropped)), Field("poses_without_partner", .count(unpaired)),
         ]
       if rotated {
-        scores += add("ate_rotation_degrees", angle, reason, details, all, .counted)
+        scores += add("ate_rotation_degrees", angle, reason, details + leftOut, all, .counted)
       }
+      let isUnfitted = tooShort > 0 && step.paths.count < turn.paths.count
       scores += add(
-        "rpe_translation", step, pairless, more, failures.step.failures(fits: true),
-        hasScale ? .counted : .none)
+        "rpe_translation", step, isUnfitted ? short : pairless,
+        more + (isUnfitted ? leftOut : []),
+        failures.step.failures(fits: true), hasScale ? .counted : .none)
       if rotated {
         scores += add(
           "rpe_rotation_degrees", turn, pairless, more, failures.step.failures(fits: false),
@@ -238,6 +249,7 @@ extension AlignedPath {
     switch self {
     case .fit(let fit, _): return fit
     case .failed(_, let collapsed): return isWorst ? collapsed : nil
+    case .tooShort: return nil
     }
   }
 
@@ -247,7 +259,7 @@ extension AlignedPath {
     case .fit(let fit, let note):
       guard let note, case .fields(let fields) = fit.described else { return fit.described }
       return .fields(fields + [Field("note", .text(note))])
-    case .failed: return .none
+    case .failed, .tooShort: return .none
     }
   }
 }

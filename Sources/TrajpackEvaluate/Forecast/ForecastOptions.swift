@@ -11,7 +11,8 @@ enum SMAPEScale: String, CaseIterable, Sendable {
 /// Options of `forecast.errors`.
 struct ForecastOptions: PredictionOptions {
   var smapeScale = SMAPEScale.twoHundred
-  var epsilon = 1e-10
+  /// Added to variances, ranges and sizes below the line; 0, since what it adds depends on the unit.
+  var epsilon = 0.0
   var neighbours = 3
   var klVariance = 1.0
   var klSamples = 1000
@@ -25,7 +26,7 @@ struct ForecastOptions: PredictionOptions {
 
   static let table: [Option<Self>] = [
     .choice("smape_scale", \.smapeScale, "the scale of sMAPE"),
-    .number("epsilon", \.epsilon, "added below the line, as dysts does", lowest: 0),
+    .number("epsilon", \.epsilon, "added below the line; dysts adds 1e-10", lowest: 0),
     .count("mi_neighbours", \.neighbours, "neighbours of mutual information (KSG)", 1...100),
     .number("kl_variance", \.klVariance, "variance of each Gaussian of KL", above: 0),
     .count("kl_samples", \.klSamples, "Monte Carlo samples of KL", 1...10_000_000),

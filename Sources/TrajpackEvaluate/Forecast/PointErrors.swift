@@ -46,7 +46,8 @@ enum PointErrors {
       Field("series", .count(pairs.count)), Field("missing_truth", .count(missing)),
       Field("nan_predictions", .count(lost.count)),
     ]
-    let naive = wanted.contains("mase") ? try naiveError(arrays, pairs, options) : nil
+    let (naive, still) =
+      wanted.contains("mase") ? try naiveError(arrays, pairs, options) : (nil, [])
     var results: [SeriesFigures] = []
     for pair in pairs where !Interruption.isRequested {
       results.append(SeriesFigures(pair, wanted, options, naive))
@@ -76,7 +77,11 @@ enum PointErrors {
       let all = lost.count > 0 ? lost.including(failures) : failures
       let worst: Failures.Worst = bounds[name] != nil || name == "smape" ? .counted : .none
       scores.append(
-        score(name, values, results, pairs, total, details, options).failing(all, worst: worst))
+        score(
+          name, values, results, pairs, total,
+          name == "mase" && !still.isEmpty
+            ? details + [Field("constant_channels", .counts(still))] : details, options
+        ).failing(all, worst: worst))
     }
     return scores
   }
@@ -104,6 +109,11 @@ enum PointErrors {
       let constant = Set(results.flatMap(\.constant)).sorted()
       if !constant.isEmpty { fields.append(Field("constant_channels", .counts(constant))) }
     }
+    let together = ["marre", "r2", "wape", "coefficient_of_variation", "mase", "ope"]
+    let unlike = results.map(\.unlike).max() ?? 0
+    if together.contains(name), unlike > 0 {
+      fields.append(Field("unlike_channels", .count(unlike)))
+    }
     let zeros = results.reduce(0) { $0 + $1.zeros }
     if name == "mape", zeros > 0 { fields.append(Field("true_zeros", .count(zeros))) }
     let known = values.compactMap { $0 }
@@ -121,17 +131,27 @@ enum PointErrors {
       details: fields)
   }
 
-  /// The mean |y_t − y_{t−m}| of the training series, or of the truth itself when there is none.
+  /// The mean |y_t − y_{t−m}| of the training series, or of the truth itself when there is none,
+  /// over all channels; and those that are constant, which make it smaller.
   private static func naiveError(
     _ arrays: Arrays, _ pairs: [ForecastPair], _ options: ForecastOptions
-  ) throws(TrajpackError) -> Double? {
+  ) throws(TrajpackError) -> (Double?, [Int]) {
     var series = pairs.map { (values: $0.truth, known: $0.known) }
     if arrays.view("train") != nil {
       series = try arrays.tensor("train", ranks: 1...2).series.map { ($0, nil) }
     }
     var sum = 0.0
     var count = 0
+    var constant: Set<Int> = []
     for (values, known) in series {
+      for column in 0..<values.columns {
+        var own: [Double] = []
+        for row in 0..<values.rows where known?[row * values.columns + column] ?? true {
+          let value = values[row, column]
+          if value.isFinite { own.append(value) }
+        }
+        if !own.isEmpty, Statistics.isConstant(own) { constant.insert(column) }
+      }
       let lag = options.season * values.columns
       for now in stride(from: lag, to: values.values.count, by: 1) {
         if let known, !known[now] || !known[now - lag] { continue }
@@ -142,7 +162,7 @@ enum PointErrors {
         }
       }
     }
-    return count > 0 && sum > 0 ? sum / Double(count) : nil
+    return (count > 0 && sum > 0 ? sum / Double(count) : nil, constant.sorted())
   }
 
   /// The figure over the first h steps, for each h asked for; point errors only.

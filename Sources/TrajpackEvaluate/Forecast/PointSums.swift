@@ -27,6 +27,10 @@ struct PointSums {
   let columns: [(truth: [Double], prediction: [Double])]
   /// Channels whose truth is constant.
   let constant: [Int]
+  /// How many channels there are, where their sizes are so unlike that a figure of all of them
+  /// together is that of a few: a deviation is more than 3 times another, or two means lie more
+  /// than 3 of the largest deviation apart. 0 otherwise.
+  let unlike: Int
   /// True values of 0.
   private(set) var zeros = 0
   /// Predicted values that are not finite, where they count as the worst.
@@ -37,14 +41,18 @@ struct PointSums {
   init(_ pair: ForecastPair, _ options: ForecastOptions) {
     let columns = (0..<pair.dimensions).map(pair.column)
     self.columns = columns
-    constant = columns.indices.filter { Statistics.isConstant(columns[$0].truth) }
+    let constant = columns.indices.filter { Statistics.isConstant(columns[$0].truth) }
+    self.constant = constant
+    let deviations = columns.map { Statistics.deviation($0.truth) }
+    unlike = Self.isUnlike(columns.map(\.truth), deviations, constant) ? columns.count : 0
     lost =
       options.failed == .worst
       ? zip(pair.known ?? [], pair.counts ?? []).count { $0 && !$1 } : 0
     let epsilon = options.epsilon
     for (number, (truth, prediction)) in columns.enumerated() {
       let isScaled = options.keepConstant || !constant.contains(number)
-      let variance = pow(Statistics.deviation(truth), 2) + epsilon
+      let deviation = deviations[number]
+      let divisor = epsilon > 0 ? (deviation * deviation + epsilon).squareRoot() : deviation
       let lowTruth = truth.min() ?? 0
       let lowPrediction = prediction.min() ?? 0
       for index in truth.indices {
@@ -55,7 +63,7 @@ struct PointSums {
         square += error * error
         signed += error
         if isScaled {
-          scaled += error * error / variance
+          scaled += error / divisor * (error / divisor)
           scaledCount += 1
         }
         let ratio = log((z - lowPrediction + epsilon + 1) / (y - lowTruth + epsilon + 1))
@@ -86,6 +94,16 @@ struct PointSums {
     }
   }
 
+  private static func isUnlike(
+    _ columns: [[Double]], _ deviations: [Double], _ constant: [Int]
+  ) -> Bool {
+    let full = columns.indices.filter { !columns[$0].isEmpty }
+    let moving = full.filter { !constant.contains($0) }.map { deviations[$0] }
+    guard let least = moving.min(), let largest = moving.max() else { return false }
+    let means = full.map { Statistics.mean(columns[$0]) }
+    return largest > 3 * least || (means.max() ?? 0) - (means.min() ?? 0) > 3 * largest
+  }
+
   /// Σ|e| / Σ|y − ȳ|.
   var overDeviation: Double? { truthDeviation > 0 ? absolute / truthDeviation : nil }
 
@@ -108,7 +126,7 @@ struct PointSums {
       relativeCount > 0 ? 100 * relative / Double(relativeCount) : nil,
       truthAbsolute > 0 || keeps ? 100 * absolute / (truthAbsolute + e) : nil,
       truthSum != 0 || keeps
-        ? 100 * (errorDeviation / n).squareRoot() / (truthSum / n + e) : nil,
+        ? 100 * (errorDeviation / n).squareRoot() / (abs(truthSum / n) + e) : nil,
     ]
     return zip(Self.names, values).map { name, value in
       (name, value.flatMap { $0.isFinite ? $0 : nil })

@@ -7,10 +7,15 @@ struct SeriesFigures {
   private(set) var constant: [Int] = []
   /// True values of 0, which MAPE leaves out.
   private(set) var zeros = 0
+  /// See ``PointSums/unlike``.
+  private(set) var unlike = 0
+  /// Whether constants and zeros are counted, and nothing is added below the line.
+  private let dividesByZero: Bool
 
   init(
     _ pair: ForecastPair, _ wanted: [String], _ options: ForecastOptions, _ naive: Double?
   ) {
+    dividesByZero = options.keepConstant && options.epsilon == 0
     if wanted.allSatisfy(["mse", "mae", "rmse"].contains) {
       let (square, absolute, count) = pair.errorSums
       let n = Double(count)
@@ -21,6 +26,7 @@ struct SeriesFigures {
     let sums = PointSums(pair, options)
     constant = options.keepConstant ? [] : sums.constant
     zeros = options.keepConstant ? 0 : sums.zeros
+    unlike = sums.unlike
     for (name, value) in sums.figures(options) where wanted.contains(name) { values[name] = value }
     let columns = sums.columns.indices.filter { !sums.constant.contains($0) }
       .map { sums.columns[$0] }
@@ -63,6 +69,13 @@ struct SeriesFigures {
 
   /// Why a figure is undefined.
   func reason(_ name: String) -> String {
+    if dividesByZero,
+      ["nrmse", "marre", "mape", "wape", "coefficient_of_variation"].contains(name)
+    {
+      return
+        "keep_constant divides by 0 here: it needs an epsilon above 0 (dysts has 1e-10), or the "
+        + "forecast is beyond what float64 can square"
+    }
     switch name {
     case "mase":
       return

@@ -8,6 +8,9 @@ struct DataReading {
   static let piece = 4 << 20
   /// The most bytes of a chunk beyond what the file's own size explains.
   private static let mostChunk = 64 << 20
+  /// The most bytes of a dataset of which less than a thousandth was ever written: the rest is one value, made up as it is
+  /// read, and a file of a kilobyte could keep a reader busy for days.
+  private static let mostUnwritten = 4 << 30
 
   let file: hid_t
   /// Memory for ``piece`` bytes, one for all reading: the heap of a process with a limit must not be left in pieces.
@@ -82,6 +85,16 @@ struct DataReading {
       })
     else { return "has another shape than before" }
     if count.contains(0) { return nil }
+    let bytes = extent.prefix(rank).reduce(Double(H5Tget_size(type))) { $0 * Double($1) }
+    var chunks: hsize_t = 0
+    if chunk > 0, bytes > Double(Self.mostUnwritten),
+      H5Dget_num_chunks(dataset, space, &chunks) >= 0,
+      Double(chunks) * Double(chunk) < bytes / 1000
+    {
+      return
+        "has \(Int(bytes / Double(1 << 30))) GiB by its shape, of which \(chunks) chunks of \(chunk) bytes were "
+        + "written; give it the shape of its data"
+    }
     guard values.memoryBytes <= Self.piece else {
       return "has elements of \(values.memoryBytes) bytes"
     }

@@ -11,6 +11,9 @@ struct VideoFacts: Sendable, Equatable {
   var width: Int
   var height: Int
   var extradata: [UInt8] = []
+  /// What the container calls the codec, and the bits of a sample, by which some decoders choose.
+  var codecTag: UInt32 = 0
+  var bitsPerCodedSample: Int32 = 0
   var container: String
   /// Whether the bytes lie in a file of their own, which is `file` below a folder that the user names.
   var isLinked: Bool
@@ -51,6 +54,8 @@ struct VideoFacts: Sendable, Equatable {
         .data, "\(place): \(width) × \(height) pixels is no size of a picture that can be decoded")
     }
     container = try reader.optionalText("container") ?? ""
+    codecTag = UInt32(clamping: reader.value["codec_tag"]?.int ?? 0)
+    bitsPerCodedSample = Int32(clamping: reader.value["bits_per_coded_sample"]?.int ?? 0)
     stored = try StoredFrames(reader, codec: codec, width: width, height: height)
     isLinked = try reader.text("stored") == "link"
     file = try reader.text("file")
@@ -115,7 +120,8 @@ struct VideoFacts: Sendable, Equatable {
                   name: name.baseAddress, codec: codec.baseAddress,
                   pixel_format: pixels.baseAddress, color_range: range.baseAddress,
                   color_space: matrix.baseAddress, width: Int32(width), height: Int32(height),
-                  extradata: extradata.baseAddress, extradata_bytes: extradata.count)
+                  extradata: extradata.baseAddress, extradata_bytes: extradata.count,
+                  codec_tag: codecTag, bits_per_coded_sample: bitsPerCodedSample)
                 return try body(&stream)
               }
             }

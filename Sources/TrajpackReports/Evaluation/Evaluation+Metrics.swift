@@ -267,9 +267,13 @@ extension Evaluation {
             + lacking.map { id, reason in
               Report.EpisodeFigure(episode: id, value: nil, count: 0, reason: reason)
             },
-          horizons: horizons.map { rows, scores in
-            let own = scores.first { $0.name == score.name }
-            return Report.HorizonFigure(rows: rows, value: own?.value, count: own?.count ?? 0)
+          horizons: horizons.map { horizon in
+            let own = horizon.scores.first { $0.name == score.name }
+            let known = horizon.each.count { $0.figure(score.name) != nil }
+            return Report.HorizonFigure(
+              rows: horizon.rows, value: own?.value, count: own?.count ?? 0,
+              episodes: known < gathered.count + lacking.count ? known : nil,
+              windows: horizon.windows)
           }, failed: Self.failed(score, zip(gathered.map(\.id), each).map { ($0, $1) }))
       })
   }
@@ -329,11 +333,23 @@ extension Evaluation {
     return try scorer.scores(gathered.flatMap(clips), constants)
   }
 
+  /// What is found of the first rows.
+  private struct Horizon {
+    var rows: Int
+    /// Of all episodes together.
+    var scores: [Score] = []
+    /// Of each episode that has a clip with as many rows.
+    var each: [[Score]] = []
+    /// How many clips have as many rows, and of how many; nil where all have, or an episode is one.
+    var windows: (count: Int, of: Int)?
+  }
+
   /// The figures of the first rows of each clip that has as many.
   private func horizons(
     _ scorer: Scorer, _ gathered: [MetricInputs], _ constants: [String: Numbers]
-  ) throws(TrajpackError) -> [(rows: Int, scores: [Score])] {
-    var out: [(rows: Int, scores: [Score])] = []
+  ) throws(TrajpackError) -> [Horizon] {
+    var out: [Horizon] = []
+    let clips = gathered.reduce(0) { $0 + $1.clips.count }
     for rows in request.horizons {
       // Deviations stay those of the whole where a metric can stop early by itself.
       let stops = scorer.plan.evaluator.settings.contains { $0.name == "first_steps" }
@@ -352,13 +368,14 @@ extension Evaluation {
         }
         return copy
       }.filter { !$0.clips.isEmpty }
-      guard !cut.isEmpty else {
-        out.append((rows, []))
-        continue
+      var horizon = Horizon(rows: rows)
+      let kept = cut.reduce(0) { $0 + $1.clips.count }
+      if kept < clips, clips > gathered.count { horizon.windows = (kept, clips) }
+      if !cut.isEmpty {
+        for episode in cut { horizon.each.append(try scorer.scores(episode.clips, constants)) }
+        horizon.scores = try pooled(scorer, cut, horizon.each, constants, \.clips)
       }
-      var each: [[Score]] = []
-      for episode in cut { each.append(try scorer.scores(episode.clips, constants)) }
-      out.append((rows, try pooled(scorer, cut, each, constants, \.clips)))
+      out.append(horizon)
     }
     return out
   }

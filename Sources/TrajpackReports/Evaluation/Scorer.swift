@@ -153,6 +153,9 @@ struct Scorer {
         let counts = own.compactMap { $0.count(inner) }
         if !counts.isEmpty { details.append(Field(inner, .count(counts.reduce(0, +)))) }
       }
+      if let unlike = own.compactMap({ $0.count("unlike_channels") }).max() {
+        details.append(Field("unlike_channels", .count(unlike)))
+      }
       details.append(
         Field("nan_predictions", .count(own.reduce(0) { $0 + ($1.count("nan_predictions") ?? 0) })))
       let lost = parts.indices.filter { index in

@@ -20,6 +20,8 @@ public struct Comparison: Sendable {
     public var total = 0
     /// Episodes left out because a model failed on them.
     public var failed = 0
+    /// Episodes left out because the models predict different numbers of their frames.
+    public var uneven = 0
     /// Why there is no difference, or why neither model is called better.
     public var reason: String?
     /// Whether this model is better, by an interval that does not hold 0; nil where that is open.
@@ -50,6 +52,8 @@ public struct Comparison: Sendable {
   public var options: JSONValue
   /// Figures by episode, of each metric that all have.
   public var figures: [Figure]
+  /// The frames that each model has no prediction of (`--partial`), and in how many episodes.
+  public var cut: [(frames: Int, episodes: Int)]
 
   /// Compares reports.
   ///
@@ -79,6 +83,12 @@ public struct Comparison: Sendable {
     rows = []
     figures = []
     options = .object([])
+    cut = reports.map { report in
+      (
+        frames: report.episodes.cut.reduce(0) { $0 + $1.frames },
+        episodes: report.episodes.cut.count
+      )
+    }
     var all: [String] = []
     for metric in reports.flatMap(\.metrics) where !all.contains(metric.name) {
       all.append(metric.name)
@@ -87,8 +97,9 @@ public struct Comparison: Sendable {
     for name in all {
       let own = reports.map { $0.metrics.first { $0.name == name } }
       var differences: [Difference] = []
-      for other in own.dropFirst() {
-        var (difference, used) = try Self.difference(other, own[0], paired, settings)
+      for (other, report) in zip(own, reports).dropFirst() {
+        let uneven = Self.uneven(report, first)
+        var (difference, used) = try Self.difference(other, own[0], uneven, paired, settings)
         difference.total = Self.total(name, reports)
         differences.append(difference)
         if let used { options = used }
@@ -97,14 +108,14 @@ public struct Comparison: Sendable {
       rows.append(
         Row(
           name: name, unit: known?.unit, better: known?.better, values: own.map { $0?.value },
-          shares: zip(own, reports).map { metric, report in metric.flatMap(report.share) },
+          shares: zip(own, reports).map(Self.share),
           differences: differences))
       if let figure = Self.figure(name, own, names) { figures.append(figure) }
     }
   }
 
   private static func difference(
-    _ other: Report.Metric?, _ first: Report.Metric?, _ paired: Evaluator,
+    _ other: Report.Metric?, _ first: Report.Metric?, _ uneven: Set<String>, _ paired: Evaluator,
     _ settings: [(name: String, value: String)]
   ) throws(TrajpackError) -> (Difference, JSONValue?) {
     func none(_ reason: String) -> (Difference, JSONValue?) {
@@ -121,12 +132,18 @@ public struct Comparison: Sendable {
     let lost =
       isWorst
       ? [] : Set((first.episodes + other.episodes).filter { $0.failed > 0 }.map(\.episode))
-    let shared = other.episodes.filter {
+    // Frames that one model leaves out may be its worst: such episodes are no pairs either.
+    let both = other.episodes.filter {
       figures[$0.episode] != nil && !lost.contains($0.episode)
     }
-    guard !shared.isEmpty || lost.isEmpty else {
-      var (difference, used) = none("a model failed on every episode that both have")
+    let shared = both.filter { !uneven.contains($0.episode) }
+    guard !shared.isEmpty || lost.isEmpty && both.isEmpty else {
+      var (difference, used) = none(
+        both.isEmpty
+          ? "a model failed on every episode that both have"
+          : "the models predict different numbers of frames of every episode that both have")
       difference.failed = lost.count
+      difference.uneven = both.count
       return (difference, used)
     }
     guard !shared.isEmpty else { return none("it has no figures by episode") }
@@ -142,6 +159,7 @@ public struct Comparison: Sendable {
       shareHigher: details["share_of_samples_above_0"]?.double, count: score.count,
       reason: score.reason)
     difference.failed = lost.count
+    difference.uneven = both.count - shared.count
     guard other.value != nil, first.value != nil else {
       if difference.value != nil {
         difference.reason = "a model has no figure of all: \(other.reason ?? first.reason ?? "")"
@@ -154,6 +172,25 @@ public struct Comparison: Sendable {
       difference.isBetter = (better == "higher") == (low > 0)
     }
     return (difference, score.options.json)
+  }
+
+  /// What a model's figure leaves out; nil where that is nothing.
+  private static func share(_ metric: Report.Metric?, _ report: Report) -> String? {
+    guard let metric else { return nil }
+    let frames = metric.value == nil ? 0 : report.episodes.cut.reduce(0) { $0 + $1.frames }
+    let parts = [report.share(metric), frames > 0 ? "\(frames) frames left out" : nil]
+    let known = parts.compactMap { $0 }
+    return known.isEmpty ? nil : known.joined(separator: ", ")
+  }
+
+  /// Episodes of which two reports leave out different numbers of frames.
+  private static func uneven(_ a: Report, _ b: Report) -> Set<String> {
+    func frames(_ report: Report) -> [String: Int] {
+      Dictionary(
+        report.episodes.cut.map { ($0.episode, $0.frames) }, uniquingKeysWith: { a, _ in a })
+    }
+    let (first, second) = (frames(a), frames(b))
+    return Set(first.keys).union(second.keys).filter { first[$0] != second[$0] }
   }
 
   /// Episodes that any of the reports holds of a metric, with or without a figure.
@@ -199,6 +236,11 @@ public struct Comparison: Sendable {
     return .record([
       "format": "trajpack comparison", "version": "1.0",
       "models": .array(models.map { .string($0) }), "options": options,
+      "frames_without_predictions": cut.contains { $0.frames > 0 }
+        ? .array(
+          cut.map {
+            .record(["frames": .int(Int64($0.frames)), "episodes": .int(Int64($0.episodes))])
+          }) : nil,
       "metrics": .array(
         rows.map { row in
           .record([
@@ -214,6 +256,7 @@ public struct Comparison: Sendable {
                   "share_higher": number(d.shareHigher), "episodes": .int(Int64(d.count)),
                   "of_episodes": .int(Int64(d.total)),
                   "failed_episodes": d.failed > 0 ? .int(Int64(d.failed)) : nil,
+                  "uneven_episodes": d.uneven > 0 ? .int(Int64(d.uneven)) : nil,
                   "better": d.isBetter.map { .bool($0) } ?? .null,
                   "reason": d.reason.map { .string($0) } ?? .null,
                 ])

@@ -120,6 +120,9 @@ extension Report.Metric {
             .record([
               "rows": .int(Int64(figure.rows)), "value": number(figure.value),
               "count": .int(Int64(figure.count)),
+              "episodes": figure.episodes.map { .int(Int64($0)) },
+              "windows": figure.windows.map { .int(Int64($0.count)) },
+              "of_windows": figure.windows.map { .int(Int64($0.of)) },
             ])
           }),
     ])
@@ -168,7 +171,10 @@ extension Report.Metric {
       : try reader.list("horizons") { (r) throws(TrajpackError) in
         Report.HorizonFigure(
           rows: try r.integer("rows"), value: try number(r, "value"),
-          count: try r.integer("count"))
+          count: try r.integer("count"),
+          episodes: r.value["episodes"] == nil ? nil : try r.integer("episodes"),
+          windows: r.value["windows"] == nil
+            ? nil : (count: try r.integer("windows"), of: try r.integer("of_windows")))
       }
   }
 }

@@ -70,6 +70,13 @@ extension Report {
     {
       parts.append("\(judged) of \(segments) segments")
     }
+    // Where each path is an episode, the episodes say it.
+    if let paths = metric.details["paths"]?.int,
+      let short = metric.details["paths_too_short"]?.int, short > 0,
+      paths != metric.episodes.count
+    {
+      parts.append("\(paths - short) of \(paths) paths")
+    }
     let count = metric.episodes.count { $0.value != nil }
     let all = metric.episodes.count + episodes.missing.count
     if !metric.episodes.isEmpty, count < all { parts.append("\(count) of \(all) episodes") }
@@ -78,6 +85,20 @@ extension Report {
     {
       parts.append("\(windows - lacking) of \(windows) windows")
     }
+    if let channels = metric.details["unlike_channels"]?.int {
+      parts.append("\(channels) unlike channels together")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// Of how many episodes or windows a figure of the first rows is, where that is not all of them: those that are
+  /// shorter have none.
+  public func horizonShare(_ horizon: HorizonFigure, of metric: Metric) -> String? {
+    var parts: [String] = []
+    let count = horizon.episodes ?? metric.episodes.count
+    let all = metric.episodes.count + episodes.missing.count
+    if count < all { parts.append("\(count) of \(all) episodes") }
+    if let windows = horizon.windows { parts.append("\(windows.count) of \(windows.of) windows") }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
@@ -85,14 +106,17 @@ extension Report {
   public var horizonTable: ReportTable? {
     let own = metrics.filter { !$0.horizons.isEmpty }
     guard !own.isEmpty else { return nil }
+    let hasShare = own.contains { metric in
+      metric.horizons.contains { horizonShare($0, of: metric) != nil }
+    }
     return ReportTable(
-      head: ["metric", "first rows", "figure", "unit", "values"],
+      head: ["metric", "first rows", "figure", "unit", "values"] + (hasShare ? ["of"] : []),
       rows: own.flatMap { metric in
         metric.horizons.map { horizon in
           [
             metric.name, "\(horizon.rows)", Self.short(horizon.value), metric.unit ?? "",
             "\(horizon.count)",
-          ]
+          ] + (hasShare ? [horizonShare(horizon, of: metric) ?? ""] : [])
         }
       }, numbers: [1, 2, 4])
   }
@@ -129,7 +153,11 @@ extension Report {
       for figure in metric.episodes {
         add(figure.episode, "", figure.value, figure.count, figure.reason)
       }
-      for figure in metric.horizons { add("", "\(figure.rows)", figure.value, figure.count, nil) }
+      for figure in metric.horizons {
+        add(
+          "", "\(figure.rows)", figure.value, figure.count, nil,
+          of: horizonShare(figure, of: metric))
+      }
     }
     return ReportTable(
       head: ["metric", "episode", "horizon", "value", "count", "unit", "better", "reason", "of"],
@@ -209,6 +237,7 @@ extension Comparison {
         let pairs =
           (d.count == d.total ? "\(d.count)" : "\(d.count) of \(d.total)")
           + (d.failed > 0 ? ", \(d.failed) failed" : "")
+          + (d.uneven > 0 ? ", \(d.uneven) of other frames" : "")
         cells += [Report.short(d.value), interval, pairs, verdict]
       }
       return cells
@@ -228,10 +257,19 @@ extension Comparison {
   public var note: String {
     let confidence = options["confidence"]?.double ?? 0.95
     let failed = rows.contains { $0.differences.contains { $0.failed > 0 } }
+    var leftOut = ""
+    for (model, cut) in zip(models, cut) where cut.frames > 0 {
+      leftOut +=
+        " \(model) has no prediction of \(cut.frames) frames in \(cut.episodes) episodes, which its figures leave out."
+    }
+    let uneven = rows.contains { $0.differences.contains { $0.uneven > 0 } }
     return "Differences are means over episodes that both have"
-      + (failed ? " and on which neither failed" : "") + ", with paired bootstrap intervals of "
+      + (failed ? " and on which neither failed" : "")
+      + (uneven ? " and of which both predict as many frames" : "")
+      + ", with paired bootstrap intervals of "
       + "\(Evaluation.short(100 * confidence)) % (\(options["bootstrap"]?.int ?? 0) samples, seed "
       + "\(options["seed"]?.int ?? 0)); figures of all episodes together can differ from such means."
+      + leftOut
   }
 
   /// The figures of all models, then the differences of each from the first: tables that fit a screen.

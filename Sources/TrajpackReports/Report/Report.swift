@@ -82,6 +82,16 @@ public struct Report: Sendable, Equatable {
     public var value: Double?
     /// How many values it comes from.
     public var count: Int
+    /// How many episodes have as many rows, and a figure; nil where all of the metric's have.
+    public var episodes: Int?
+    /// How many windows have as many rows, and of how many; nil where all have, or an episode is one.
+    public var windows: (count: Int, of: Int)?
+
+    /// Whether all is the same.
+    public static func == (a: Self, b: Self) -> Bool {
+      a.rows == b.rows && a.value == b.value && a.count == b.count && a.episodes == b.episodes
+        && a.windows?.count == b.windows?.count && a.windows?.of == b.windows?.of
+    }
   }
 
   /// One figure.

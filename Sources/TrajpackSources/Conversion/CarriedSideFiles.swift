@@ -10,14 +10,17 @@ public final class CarriedSideFiles: Sendable {
   private let dataset: Dataset
   private let objection: Objection
   private let skipped: Set<SideFile.Role>
+  /// Whether one that cannot be read is left out and said.
+  private let survivesDamage: Bool
   private let outcome = Mutex<(kept: [String], left: [String])>(([], []))
 
   /// - Parameter skipping: Roles whose content the new dataset has in another place.
   init(
-    _ dataset: Dataset, skipping skipped: Set<SideFile.Role> = [],
+    _ dataset: Dataset, skipping skipped: Set<SideFile.Role> = [], survivesDamage: Bool = false,
     objection: @escaping Objection
   ) {
     (self.dataset, self.skipped, self.objection) = (dataset, skipped, objection)
+    self.survivesDamage = survivesDamage
   }
 
   /// Those that stay true where nothing but the form of some streams changes.
@@ -29,6 +32,23 @@ public final class CarriedSideFiles: Sendable {
       return role == .statistics
         && channels.contains { name in changed.contains { name.hasPrefix("\($0)/") } }
         ? "they are of packets that have changed" : nil
+    }
+  }
+
+  /// Those that stay true of what could be saved of a damaged dataset. Values are in the new shards.
+  ///
+  /// - Parameters:
+  ///   - isWhole: Whether nothing of the recordings is lost.
+  ///   - isEqual: Whether all values are the same, too.
+  public convenience init(saving dataset: Dataset, isWhole: Bool, isEqual: Bool) {
+    self.init(dataset, skipping: [.values], survivesDamage: true) { (role, _) in
+      switch role {
+      case .values, .vocabulary: nil
+      case .statistics: isEqual ? nil : "they are of the data before"
+      case .splits:
+        isWhole ? nil : "rows or recordings of it are lost; make others with 'trajpack split'"
+      case .clips: isWhole ? nil : "rows or recordings that they count are lost"
+      }
     }
   }
 
@@ -56,31 +76,45 @@ public final class CarriedSideFiles: Sendable {
   public func write(
     _ folder: String, _ shards: [Manifest.Entry]
   ) throws(TrajpackError) -> [SideFile] {
-    var written: [SideFile] = []
     let digest = Manifest(shards: shards, source: .object([]), statistics: nil).digest
-    outcome.withLock { $0 = ([], []) }
+    return try look().map { (file, role, content) throws(TrajpackError) in
+      var content = content
+      if role == .statistics { content.set("data_digest", .string(digest)) }
+      return try SideFile.write(
+        role, named: file.name, content, isRequired: file.isRequired, inFolder: folder)
+    }
+  }
+
+  /// Those that hold of the new dataset; ``carried`` and ``leftOut`` say them and the others from then on.
+  @discardableResult
+  public func look() throws(TrajpackError) -> [(
+    file: SideFile, role: SideFile.Role, content: JSONValue
+  )] {
+    var found: [(file: SideFile, role: SideFile.Role, content: JSONValue)] = []
+    var left: [String] = []
     for file in dataset.sideFiles {
       let title = "\(file.role) '\(file.name)'"
       guard let role = SideFile.Role(rawValue: file.role) else {
-        outcome.withLock {
-          $0.left.append("\(title) is not carried over: this trajpack does not know the role")
-        }
+        left.append("\(title) is not carried over: this trajpack does not know the role")
         continue
       }
       if skipped.contains(role) { continue }
-      var content = try dataset.content(of: file)
-      if let reason = try objection(role, content) {
-        let verb = role.isPlural ? "are" : "is"
-        outcome.withLock { $0.left.append("\(title) \(verb) not carried over: \(reason)") }
-        continue
+      let verb = role.isPlural ? "are" : "is"
+      do throws(TrajpackError) {
+        let content = try dataset.content(of: file)
+        if let reason = try objection(role, content) {
+          left.append("\(title) \(verb) not carried over: \(reason)")
+        } else {
+          found.append((file, role, content))
+        }
+      } catch {
+        guard survivesDamage, error.fault == .data else { throw error }
+        left.append("\(title) \(verb) not carried over: \(error.message)")
       }
-      if role == .statistics { content.set("data_digest", .string(digest)) }
-      written.append(
-        try SideFile.write(
-          role, named: file.name, content, isRequired: file.isRequired, inFolder: folder))
-      outcome.withLock { $0.kept.append(title) }
     }
-    return written
+    let outcome = (found.map { "\($0.file.role) '\($0.file.name)'" }, left)
+    self.outcome.withLock { $0 = outcome }
+    return found
   }
 }
 

@@ -151,18 +151,21 @@ struct RowRescue {
     return Array(repeatElement(one, count: count).joined())
   }
 
-  /// Integers in a larger signed type.
+  /// Integers in a larger signed type, little-endian.
   private static func widened(
     _ bytes: [UInt8], from old: ElementType, to new: ElementType
   ) -> [UInt8] {
     guard old != new else { return bytes }
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count / old.size * new.size)
-    let padding = [UInt8](repeating: 0, count: new.size - old.size)
+    let isSigned = [.int8, .int16, .int32].contains(old)
+    let (zeros, ones) = (
+      [UInt8](repeating: 0, count: new.size - old.size),
+      [UInt8](repeating: 0xFF, count: new.size - old.size)
+    )
     for at in stride(from: 0, to: bytes.count, by: old.size) {
-      // Only unsigned types are widened, so that zeros follow.
       out += bytes[at..<at + old.size]
-      out += padding
+      out += isSigned && bytes[at + old.size - 1] >= 0x80 ? ones : zeros
     }
     return out
   }

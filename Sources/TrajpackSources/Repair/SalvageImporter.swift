@@ -66,6 +66,11 @@ public struct SalvageImporter: Importer {
   /// What identifies the repair.
   public let options: JSONValue
   private let numbers: [String: Int]
+  /// Masked channels that have the smallest number of their stored type among their values.
+  private let lowest: Set<String>
+  /// Masked channels that have another type in the new dataset, so that they can say that a value was not observed.
+  public let retyped: [(channel: String, from: ElementType, to: ElementType)]
+  let dataset: Dataset?
 
   /// Looks at every byte of a dataset, of a folder of shards without a list, or of a single shard.
   ///
@@ -100,6 +105,7 @@ public struct SalvageImporter: Importer {
     }
     self.shards = shards
     self.damages = damages
+    self.dataset = dataset
     var survey = SalvageSurvey(shards, damages, mode)
     try survey.run()
     (items, fates, masked, schemas) = (survey.items, survey.fates, survey.masked, survey.schemas)
@@ -110,6 +116,8 @@ public struct SalvageImporter: Importer {
         "nothing of it can be read"
           + (losses.first.map { " (\($0.name): \($0.what))" } ?? "") + "; restore it from a copy")
     }
+    lowest = try Self.lowest(of: masked, items, shards, damages)
+    retyped = try Self.retyped(schemas, masked, lowest)
     let found = items
     recordings = found.map { item in
       let shard = shards[item.shard]
@@ -127,6 +135,74 @@ public struct SalvageImporter: Importer {
       "source_digest": dataset?.manifest.map { .string($0.digest) },
       "trajpack": .string(version), "values": values.digest.map { .string($0) },
     ])
+  }
+
+  /// The split schemes, clips, vocabularies and statistics of the dataset, as far as they hold of what is kept; `nil` where
+  /// its list cannot be read.
+  public func carriedSideFiles() -> CarriedSideFiles? {
+    let isWhole =
+      fates.allSatisfy { $0.kept == $0.rows && $0.losses.isEmpty }
+      && losses.allSatisfy { $0.name == "values" }
+    return dataset.map {
+      CarriedSideFiles(
+        saving: $0, isWhole: isWhole,
+        isEqual: isWhole && mode != .fix && fates.allSatisfy { $0.masked == 0 })
+    }
+  }
+
+  /// See ``lowest``: one more look at channels of int32 and int64 of which some values cannot be read.
+  private static func lowest(
+    of masked: Set<String>, _ items: [Item], _ shards: [Shard], _ damages: [ShardDamage]
+  ) throws(TrajpackError) -> Set<String> {
+    var found: Set<String> = []
+    guard !masked.isEmpty else { return found }
+    for item in items {
+      let shard = shards[item.shard]
+      let reader = BlockReader(shard)
+      for (number, kept) in zip(shard.index.tracks(ofEpisode: item.episode), item.rows) {
+        let track = TrackReader(shard, track: number, reader: reader)
+        for (c, channel) in track.stream.channels.enumerated() {
+          let name = "\(track.stream.name)/\(channel.name)"
+          let stored = shard.schema.blocks[channel.storage.block].type
+          guard stored == .int32 || stored == .int64, channel.type != .bytes,
+            channel.missing == .never, masked.contains(name), !found.contains(name)
+          else { continue }
+          let mark = [UInt8](repeating: 0, count: stored.size - 1) + [0x80]
+          let salvaged = try SalvagedTrack(track, damages[item.shard])
+          for range in kept {
+            for part in salvaged.damaged[c].parts(of: range) where !part.isInside {
+              let bytes = try track.read(channel: c, rows: part.rows).bytes
+              for at in stride(from: 0, to: bytes.count, by: stored.size)
+              where bytes[at..<at + stored.size].elementsEqual(mark) {
+                found.insert(name)
+                break
+              }
+            }
+          }
+        }
+      }
+    }
+    return found
+  }
+
+  private static func retyped(
+    _ schemas: [Schema], _ masked: Set<String>, _ lowest: Set<String>
+  ) throws(TrajpackError) -> [(channel: String, from: ElementType, to: ElementType)] {
+    var found: [(channel: String, from: ElementType, to: ElementType)] = []
+    for schema in schemas {
+      for stream in schema.streams {
+        for channel in stream.channels where channel.missing == .never {
+          let name = "\(stream.name)/\(channel.name)"
+          guard masked.contains(name), !found.contains(where: { $0.channel == name }) else {
+            continue
+          }
+          let stored = schema.blocks[channel.storage.block].type
+          let type = try Mark(channel, stored, stream.name, lowest: lowest).type
+          if type != channel.type { found.append((name, channel.type, type)) }
+        }
+      }
+    }
+    return found
   }
 
   private static func damaged(_ path: String, _ what: String) -> TrajpackError {
@@ -186,12 +262,13 @@ public struct SalvageImporter: Importer {
     guard let first = examined.first?.1.value else { return Schema() }
     let old = schemas[items[first].layout]
     return try Self.schema(
-      old, layout, attributes: values.attributes(old.attributes), masked: masked)
+      old, layout, attributes: values.attributes(old.attributes), masked: masked, lowest: lowest)
   }
 
   /// The layout of the new shards: channels with values that cannot be read have a mark for them.
   private static func schema(
-    _ old: Schema, _ layout: LayoutOptions, attributes: JSONValue, masked: Set<String>
+    _ old: Schema, _ layout: LayoutOptions, attributes: JSONValue, masked: Set<String>,
+    lowest: Set<String>
   ) throws(TrajpackError) -> Schema {
     var plans: [StreamPlan] = []
     for stream in old.streams {
@@ -202,8 +279,8 @@ public struct SalvageImporter: Importer {
         var changed = channel
         var stored = old.blocks[channel.storage.block].type
         if masked.contains("\(stream.name)/\(channel.name)"), channel.missing == .never {
-          changed.missing = channel.type.isFloat ? .nan : .sentinel
-          if let wider = try Self.signed(stored, stream, channel) { stored = wider }
+          let mark = try Mark(channel, stored, stream.name, lowest: lowest)
+          (changed.missing, changed.type, stored) = (mark.missing, mark.type, mark.stored)
         }
         channels.append(ChannelPlan(changed, stored: stored))
       }
@@ -216,21 +293,36 @@ public struct SalvageImporter: Importer {
     return Schema(
       layingOut: plans, skeletons: old.skeletons, attributes: attributes, options: layout)
   }
+}
 
-  /// The stored type whose smallest number is no value of an unsigned one; `nil` where the type itself has one.
-  private static func signed(
-    _ type: ElementType, _ stream: TrajpackFormat.Stream, _ channel: Channel
-  ) throws(TrajpackError) -> ElementType? {
-    switch type {
-    case .uint8, .bool: return .int16
-    case .uint16: return .int32
-    case .uint32: return .int64
-    case .uint64:
+/// How a channel is stored so that it can say that a value was not observed: floats have NaN, of whole numbers it is the
+/// smallest of int32 or int64, which none of the channel's own values may be.
+private struct Mark {
+  var missing: Channel.Missing
+  var type: ElementType
+  var stored: ElementType
+
+  /// - Parameter lowest: The channels that have the smallest number of their stored type among their values.
+  init(
+    _ channel: Channel, _ old: ElementType, _ stream: String, lowest: Set<String>
+  ) throws(TrajpackError) {
+    guard !old.isFloat, channel.storage.decimals == nil, channel.type != .bytes else {
+      (missing, type, stored) = (channel.type.isFloat ? .nan : .sentinel, channel.type, old)
+      return
+    }
+    let name = "\(stream)/\(channel.name)"
+    let hasLowest = lowest.contains(name)
+    let wide: ElementType =
+      old == .uint32 || old == .int64 || old == .int32 && hasLowest ? .int64 : .int32
+    guard old != .uint64, !(old == .int64 && hasLowest), let type = channel.type.widened(with: wide)
+    else {
+      let why =
+        old == .int64 && hasLowest
+        ? "it has the smallest number of int64 as a value" : "\(old.rawValue)"
       throw TrajpackError(
         .usage,
-        "\(stream.name)/\(channel.name): has no mark for a value that was not observed (uint64); repair without "
-          + "--mask")
-    default: return nil
+        "\(name): has no mark for a value that was not observed (\(why)); repair without --mask")
     }
+    (missing, self.type, stored) = (.sentinel, type, wide)
   }
 }

@@ -1,9 +1,11 @@
-import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
 /// Bytes of files that many recordings share: inflated once, kept while their recordings are read.
-final class InflatedCache: Sendable {
+///
+/// Files are read while a lock is held. It is one of pthread, since ThreadSanitizer does not see how a `Mutex` of Swift passes from
+/// one thread to another that waits for it.
+final class InflatedCache: @unchecked Sendable {
   private struct Entry {
     var path: String
     var spools: [String: RowSpool]
@@ -11,39 +13,41 @@ final class InflatedCache: Sendable {
 
   /// Files whose bytes are kept: recordings come in order, so two are enough.
   private static let limit = 2
-  private let entries = Mutex<[Entry]>([])
+  private let lock = ConditionLock()
+  private var entries: [Entry] = []
   /// Told of what is read.
   let watch = ReadWatch()
-  private let archives = Mutex<[(path: String, archive: NPZ)]>([])
+  private let archivesLock = ConditionLock()
+  private var archives: [(path: String, archive: NPZ)] = []
 
   /// The archive at a path, whose directory is read once for all of its arrays.
   func archive(_ path: String) throws(TrajpackError) -> NPZ {
-    try archives.withLock { (archives) throws(TrajpackError) in
-      if let known = archives.first(where: { $0.path == path }) { return known.archive }
-      let archive = try NPZ(watch.file(path, times: 2), as: "", keepsOthers: true)
-      if archives.count == Self.limit { archives.removeFirst() }
-      archives.append((path, archive))
-      return archive
-    }
+    archivesLock.lock()
+    defer { archivesLock.unlock() }
+    if let known = archives.first(where: { $0.path == path }) { return known.archive }
+    let archive = try NPZ(watch.file(path, times: 2), as: "", keepsOthers: true)
+    if archives.count == Self.limit { archives.removeFirst() }
+    archives.append((path, archive))
+    return archive
   }
 
   /// What `make` gives for a part of a file.
   func spool(
     _ path: String, _ name: String, _ make: () throws(TrajpackError) -> RowSpool
   ) throws(TrajpackError) -> RowSpool {
-    try entries.withLock { (entries) throws(TrajpackError) in
-      var i = entries.firstIndex { $0.path == path }
-      if i == nil {
-        if entries.count == Self.limit { entries.removeFirst() }
-        entries.append(Entry(path: path, spools: [:]))
-        i = entries.count - 1
-      }
-      guard let i else { return RowSpool() }
-      if let known = entries[i].spools[name] { return known }
-      let spool = try make()
-      entries[i].spools[name] = spool
-      return spool
+    lock.lock()
+    defer { lock.unlock() }
+    var i = entries.firstIndex { $0.path == path }
+    if i == nil {
+      if entries.count == Self.limit { entries.removeFirst() }
+      entries.append(Entry(path: path, spools: [:]))
+      i = entries.count - 1
     }
+    guard let i else { return RowSpool() }
+    if let known = entries[i].spools[name] { return known }
+    let spool = try make()
+    entries[i].spools[name] = spool
+    return spool
   }
 }
 

@@ -246,7 +246,10 @@ extension StoredFrames {
     ] as [(String, JSONValue)] {
       metadata.set(name, value)
     }
-    for name in ["extradata", "needs_container", "hidden_packets", "other_streams", "file_frames"] {
+    for name in [
+      "codec_tag", "bits_per_coded_sample", "extradata", "needs_container", "hidden_packets",
+      "other_streams", "file_frames",
+    ] {
       metadata.set(name, nil)
     }
   }

@@ -16,6 +16,11 @@ struct VideoRecord {
       ("pixel_format", .string(video.pixelFormat)), ("color_range", .string(video.colorRange)),
       ("color_space", .string(video.colorSpace)),
       ("time_base", .array([.int(Int64(video.timeBase.num)), .int(Int64(video.timeBase.den))])),
+      ("codec_tag", isByTag && video.codecTag != 0 ? .int(Int64(video.codecTag)) : nil),
+      (
+        "bits_per_coded_sample",
+        isByTag && video.bitsPerCodedSample != 0 ? .int(Int64(video.bitsPerCodedSample)) : nil
+      ),
       ("extradata", video.extradata.isEmpty ? nil : .string(Self.hexadecimal(video.extradata))),
       ("rotation", video.rotation.map { .double($0) }),
       (
@@ -31,6 +36,12 @@ struct VideoRecord {
             index.others.map { .record(["kind": .string($0.kind), "codec": .string($0.codec)]) })
       ),
     ]
+  }
+
+  /// Whether its decoder may choose by what the container says beside the parameters: raw video swaps planes for some tags, MPEG-4
+  /// takes Xvid's transform, others their number of bits.
+  private var isByTag: Bool {
+    !["h264", "hevc", "av1", "vp8", "vp9", "ffv1", "mjpeg", "png"].contains(index.stream.codec)
   }
 
   /// The packets that are no rows and that decoding the rows may need: those that are never shown, and those of frames

@@ -5,7 +5,7 @@ extension EpisodeOutcome {
   func encode(to out: inout ByteEncoder) {
     out.add(rows)
     out.add(values)
-    out.add(applied.sorted()) { $0.add($1) }
+    applied.encode(to: &out)
     out.add(failure) { out, error in
       out.add(error.fault == .data ? 0 : error.fault == .usage ? 1 : 2)
       out.add(error.message)
@@ -30,7 +30,7 @@ extension EpisodeOutcome {
   ) {
     rows = bytes.int()
     values = bytes.int()
-    applied = Set(bytes.list { $0.int() })
+    applied = RuleNumbers(from: &bytes)
     failure = bytes.optional { bytes in
       let fault: TrajpackError.Fault = [.data, .usage, .machine][min(max(bytes.int(), 0), 2)]
       return TrajpackError(fault, bytes.text())

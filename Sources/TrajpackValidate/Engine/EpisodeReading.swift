@@ -8,10 +8,52 @@ struct EpisodeOutcome: @unchecked Sendable {
   var hits: [Int: [Hit]] = [:]
   var rows = 0
   var values = 0
-  /// The active rules of the user that had something to look at.
-  var applied: Set<Int> = []
+  /// The active rules of rows that had something to look at.
+  var applied = RuleNumbers()
   /// Why the rest of it could not be read.
   var failure: TrajpackError?
+}
+
+/// Some of the active rules. The first 128 take no memory of their own: every episode has such a set.
+struct RuleNumbers {
+  private var low: UInt64 = 0
+  private var high: UInt64 = 0
+  private var others: Set<Int> = []
+
+  mutating func insert(_ number: Int) {
+    if number < 64 {
+      low |= 1 << UInt64(number)
+    } else if number < 128 {
+      high |= 1 << UInt64(number - 64)
+    } else {
+      others.insert(number)
+    }
+  }
+
+  func contains(_ number: Int) -> Bool {
+    number < 64
+      ? low >> UInt64(number) & 1 == 1
+      : number < 128 ? high >> UInt64(number - 64) & 1 == 1 : others.contains(number)
+  }
+
+  mutating func formUnion(_ other: RuleNumbers) {
+    low |= other.low
+    high |= other.high
+    if !other.others.isEmpty { others.formUnion(other.others) }
+  }
+
+  init() {}
+
+  func encode(to out: inout ByteEncoder) {
+    out.add(low)
+    out.add(high)
+    out.add(others.sorted()) { $0.add($1) }
+  }
+
+  init(from bytes: inout ByteDecoder) {
+    (low, high) = (bytes.word(), bytes.word())
+    others = Set(bytes.list { $0.int() })
+  }
 }
 
 /// The rules that are run, sorted by what they look at: once for all episodes.
@@ -25,8 +67,6 @@ struct RuleSet: Sendable {
   let gathered: SampleNeeds
   /// Whether rules compare episodes by their content.
   let isCompared: Bool
-  /// The rules of the user: where none had anything to look at, that is said.
-  let own: Set<Int>
 
   init(_ rules: [Rule]) {
     for (number, rule) in rules.enumerated() {
@@ -36,7 +76,6 @@ struct RuleSet: Sendable {
       default: break
       }
     }
-    own = Set(rules.indices.filter { rules[$0].id.hasPrefix("user.") })
     gathered = SampleNeeds(rules)
     isCompared = rules.contains { $0.family == "learning" }
   }
@@ -51,6 +90,8 @@ struct ReadingCache {
   fileprivate var layouts: [TrackContext.Layout?] = []
   fileprivate var runs: [TrackRun?] = []
   private var rules: [[Int]?] = []
+  /// Of each stream the rules that are known to look at some of its tracks.
+  fileprivate var met: [RuleNumbers] = []
 
   init(_ channels: ChannelNumbers) { self.channels = channels }
 
@@ -61,6 +102,7 @@ struct ReadingCache {
     layouts = Array(repeating: nil, count: other.streams.count)
     runs = Array(repeating: nil, count: other.streams.count)
     rules = Array(repeating: nil, count: other.streams.count)
+    met = Array(repeating: RuleNumbers(), count: other.streams.count)
   }
 
   /// How a stream lies in columns.
@@ -81,6 +123,18 @@ extension ReadingCache {
     }
     rules[track.streamNumber] = places
     return places
+  }
+}
+
+extension ReadingCache {
+  /// Whether a rule has something to look at in tracks like this one; its check is not used.
+  fileprivate mutating func meets(
+    _ track: TrackContext, _ rule: Int, _ make: RuleSet.Making
+  ) -> Bool {
+    if met[track.streamNumber].contains(rule) { return true }
+    guard make(track) != nil else { return false }
+    met[track.streamNumber].insert(rule)
+    return true
   }
 }
 
@@ -148,7 +202,7 @@ private struct Findings {
   var hits: [Int: [Hit]] = [:]
   var rows = 0
   var values = 0
-  var applied: Set<Int> = []
+  var applied = RuleNumbers()
 
   /// Reads a track and has all rules look at it.
   mutating func look(
@@ -173,10 +227,13 @@ private struct Findings {
     var checks: [(rule: Int, check: any TrackCheck)] = []
     for place in cache.concerned(track, rules) {
       let (number, needs) = (rules.tracks[place].rule, rules.tracks[place].needs)
-      if let sketch, !needs.isEmpty, sketch.isDisjoint(with: needs) { continue }
+      if let sketch, !needs.isEmpty, sketch.isDisjoint(with: needs) {
+        if cache.meets(track, number, rules.tracks[place].make) { applied.insert(number) }
+        continue
+      }
       guard let check = rules.tracks[place].make(track) else { continue }
       checks.append((number, check))
-      if rules.own.contains(number) { applied.insert(number) }
+      applied.insert(number)
     }
     while isRead {
       run.add(to: &columns)

@@ -34,6 +34,8 @@ public final class Validation {
     public var unchecked: [String] = []
     /// The rules among those run that looked at nothing, by id, and why.
     public var skipped: [String: String] = [:]
+    /// How many rules of the project met no stream or channel that they look at; ``skipped`` has them, too.
+    public var idle = 0
     /// Whether the user stopped it.
     public var isStopped = false
 
@@ -89,7 +91,7 @@ public final class Validation {
   private var list: FindingList
   private var outcome: Outcome
   private var queue: [Work] = []
-  private var applied: Set<Int> = []
+  private var applied = RuleNumbers()
   /// What was met that a rule says which is not run: how often, and where first.
   private var unreported: [String: (count: Int, first: Place)] = [:]
   private let progress: (EpisodeAbout, Int) -> Void
@@ -222,7 +224,7 @@ public final class Validation {
   private func take(_ found: EpisodeOutcome) throws(TrajpackError) {
     outcome.rows += found.rows
     outcome.values += found.values
-    if !found.applied.isEmpty { applied.formUnion(found.applied) }
+    applied.formUnion(found.applied)
     let about = found.facts.about
     for number in found.hits.isEmpty ? [] : found.hits.keys.sorted() {
       for hit in found.hits[number] ?? [] {
@@ -314,8 +316,15 @@ public final class Validation {
         "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes were not drawn, and not read"
       )
     }
-    for (number, rule) in rules.enumerated() where rule.id.hasPrefix("user.") {
+    for (number, rule) in rules.enumerated() {
       guard case .track = rule.check, !applied.contains(number) else { continue }
+      guard rule.id.hasPrefix("user.") else {
+        if outcome.skipped[rule.id] == nil {
+          outcome.skipped[rule.id] = "it met nothing that it looks at"
+          outcome.idle += 1
+        }
+        continue
+      }
       unchecked(
         "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names"
           + (config.hint(of: rule.id).map { "; \($0)" } ?? ""), rules: [rule.id])

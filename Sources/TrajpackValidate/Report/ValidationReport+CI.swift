@@ -36,6 +36,11 @@ extension ValidationReport {
       }
       out += "  </testsuite>\n"
     }
+    if let leftOut {
+      out +=
+        "  <testsuite name=\"baseline\" tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">\n"
+      out += "    <system-out>\(Self.xml(leftOut))</system-out>\n  </testsuite>\n"
+    }
     return out + "</testsuites>\n"
   }
 
@@ -48,6 +53,7 @@ extension ValidationReport {
       let file = finding.places.first?.file.map { "file=\(Self.githubValue($0))," } ?? ""
       out += "::\(level) \(file)title=\(title)::\(Self.githubText(Self.message(finding)))\n"
     }
+    if let leftOut { out += "::notice title=baseline::\(Self.githubText(leftOut))\n" }
     for outcome in outcomes where !outcome.unchecked.isEmpty {
       let title = Self.githubValue("not checked in \(outcome.dataset)")
       let text = outcome.unchecked.joined(separator: "; ")
@@ -116,17 +122,19 @@ extension ValidationReport {
       }
       out += "</table>\n"
     }
+    if let leftOut { out += "<p>\(Self.xml(leftOut))</p>\n" }
     return out + "</body></html>\n"
   }
 }
 
 extension Validation.Outcome {
-  /// `2 errors, 1 warning, 0 suggestions; 3 episodes, 120 rows, 4,000 values, 34 rules`.
+  /// `2 errors, 1 warning, 0 suggestions; 3 episodes, 120 rows, 4,000 values, 34 rules (9 met nothing to look at)`.
   public var summary: String {
     func counted(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
     return "\(counted(count(.error), "error")), \(counted(count(.warning), "warning")), "
       + "\(counted(count(.suggestion), "suggestion")); \(counted(episodes, "episode")), "
       + "\(counted(rows, "row")), \(counted(values, "value")), \(counted(rules.count, "rule"))"
+      + (idle > 0 ? " (\(idle) met nothing to look at)" : "")
       + (profile.map { ", profile \($0)" } ?? "")
   }
 }

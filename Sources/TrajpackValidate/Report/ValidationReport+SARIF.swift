@@ -38,6 +38,7 @@ extension ValidationReport {
         .record(["level": .string(level), "message": .record(["text": .string(text)])]))
     }
     if left > 0 { notify("warning", "\(left) more findings are left out of this file") }
+    if let leftOut { notify("note", leftOut) }
     for outcome in outcomes {
       for sentence in outcome.unchecked {
         notify("note", "\(outcome.dataset): not checked: \(sentence)")

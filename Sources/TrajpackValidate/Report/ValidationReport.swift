@@ -29,6 +29,12 @@ public struct ValidationReport: Sendable {
   /// How many findings are of a severity.
   public func count(_ severity: Severity) -> Int { findings.count { $0.severity == severity } }
 
+  /// What the baseline left out, in a sentence; `nil` where it left out nothing.
+  public var leftOut: String? {
+    known == 0
+      ? nil : "left out, because the baseline has them: \(known) finding\(known == 1 ? "" : "s")"
+  }
+
   func rule(_ id: String) -> Rule? { rules.first { $0.id == id } }
 }
 

@@ -202,3 +202,56 @@ def test_fix_mends_stored_statistics(tmp_path: Path) -> None:
     shard = counted(tmp_path / "bad.h5", (1, 9, 1e-3))
     run("validate", shard, code=1)
     run("validate", shard, "--fix", tmp_path / "fixed", code=0)
+
+
+@pytest.mark.parametrize("name", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"])
+def test_masked_whole_numbers_keep_all_values_that_can_be_read(tmp_path: Path, name: str) -> None:
+    """The smallest number of a type is a value like any other: it is not taken for the mark of a missing one."""
+    rng = np.random.default_rng(3)
+    if name == "bool":
+        x = rng.random(400) < 0.5
+    else:
+        limits = np.iinfo(name)
+        x = rng.integers(limits.min, limits.max, 400, name, endpoint=True)
+        x[100], x[200] = limits.min, limits.max
+    with trajpack.create(tmp_path / "ds", rate=50, chunk_rows=16, codec="none") as writer:
+        writer.append("e0", {"s": {"x": x}})
+    (shard,) = (tmp_path / "ds").glob("shard*")
+    data = bytearray(shard.read_bytes())
+    data[data.index(x[:16].tobytes()) + 5] ^= 1
+    shard.write_bytes(data)
+    words = ("repair", "--mask", tmp_path / "ds", tmp_path / "new")
+    if name in ("int64", "uint64"):
+        done = subprocess.run([program(), *map(str, words)], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "s/x: has no mark for a value that was not observed" in done.stderr
+        assert not (tmp_path / "new").exists()
+        return
+    report = run(*words, "--json", code=1)
+    to = "int64" if name in ("int32", "uint32") else "int32"
+    assert report["types"] == {"s/x": to} and report["episodes"][0]["values_masked"] == 16
+    column = trajpack.open(tmp_path / "new").episode("e0")["s"]["x"]
+    observed = np.asarray(column.observed()).ravel()
+    assert list(np.flatnonzero(~observed)) == list(range(16))
+    assert column[:].dtype == to and np.array_equal(np.asarray(column[:])[observed], x[observed])
+    run("verify", tmp_path / "new", code=0)
+
+
+def test_schemes_are_carried_over_or_named(good: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(good, tmp_path / "whole")
+    run("split", whole, "--rule", "train=0:60%", "--rule", "test=60%:", "--split-stream", "arm", code=0)
+    report = run("repair", whole, tmp_path / "a", "--json", code=0)
+    assert report["carried"] == ["splits 'default'"] and not report["left_out"] and not report["lost"]
+    run("validate", whole, "--select", "container", "--fix", tmp_path / "b", code=0)
+    listed = [subprocess.run([program(), "split", path, "--list"], capture_output=True, text=True, check=True).stdout
+              for path in (whole, tmp_path / "a", tmp_path / "b")]
+    assert listed[0] == listed[1] == listed[2] and "60%" in listed[0]
+    # What is lost is named, and is a loss.
+    hurt = damaged(whole, tmp_path / "hurt", 0, 3)
+    for words in ((), ("--dry-run",)):
+        report = run("repair", hurt, tmp_path / "c", "--json", *words, code=1)
+        assert [t for t in report["left_out"] if t.startswith("splits 'default' are not carried over: ")]
+        shutil.rmtree(tmp_path / "c", ignore_errors=True)
+    (side,) = whole.glob("side-splits*")
+    side.write_bytes(side.read_bytes()[:-9])
+    report = run("repair", whole, tmp_path / "d", "--json", code=1)
+    assert report["lost"] and "splits 'default'" in report["left_out"][0] and all(e["whole"] for e in report["episodes"])

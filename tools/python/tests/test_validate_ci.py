@@ -150,7 +150,13 @@ def test_reports_say_what_was_not_checked(good: str, tmp_path: Path) -> None:
     def text(form: str) -> str:
         return run("validate", good, "--config", tmp_path / "c.json", "--format", form, "-q", code=0).stdout
 
-    assert json.loads(text("json"))["datasets"][0]["skipped"] == ["container.hdf5", "user.lim"]
+    (checked,) = json.loads(text("json"))["datasets"]
+    # Rules that met no channel of their kind are among them.
+    named = set(checked["skipped"])
+    assert {"container.hdf5", "user.lim", "geometry.quaternion-norm", "time.gap"} <= named < set(checked["rules"])
+    assert not {"values.spike", "container.damage", "learning.duplicate"} & named
+    met = len(named) - 2
+    assert f" rules ({met} met nothing to look at)" in text("text")
     (invocation,) = json.loads(text("sarif"))["runs"][0]["invocations"]
     said = [n["message"]["text"] for n in invocation["toolExecutionNotifications"]]
     assert any("not checked: rule 'user.lim'" in line for line in said)
@@ -159,4 +165,15 @@ def test_reports_say_what_was_not_checked(good: str, tmp_path: Path) -> None:
     assert "'user.lim'" in line
     suite = ET.fromstring(text("junit"))[0]
     skipped = {c.get("name") for c in suite.iter("testcase") if c.find("skipped") is not None}
-    assert skipped == {"container.hdf5", "user.lim"} and suite.get("skipped") == "2"
+    assert skipped == named and suite.get("skipped") == str(len(named))
+
+
+def test_every_form_says_what_a_baseline_left_out(tmp_path: Path) -> None:
+    values = np.arange(50) / 7
+    values[7] = np.inf
+    path = dataset(tmp_path / "ds", [{"s": {"x": values}} for _ in range(3)])
+    run("validate", path, "--write-baseline", tmp_path / "b.json", "-q", code=0)
+    for form in ("text", "sarif", "junit", "github", "html"):
+        done = run("validate", path, "--baseline", tmp_path / "b.json", "--format", form, "-q", code=0)
+        assert "left out, because the baseline has them: " in done.stdout, form
+    ET.fromstring(run("validate", path, "--baseline", tmp_path / "b.json", "--format", "junit", "-q", code=0).stdout)

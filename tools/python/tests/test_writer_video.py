@@ -259,3 +259,16 @@ def test_a_video_after_rows_that_do_not_fit_loses_none(tmp_path: Path) -> None:
             second.commit()
         second.abandon()
     assert trajpack.open(tmp_path / "ds").episodes.ids == ["a"]
+
+
+@pytest.mark.parametrize("name, options", [
+    ("yv12.mkv", "-c:v rawvideo -pix_fmt yuv420p -vtag YV12"), ("yuv2.mov", "-c:v rawvideo -pix_fmt yuyv422 -vtag yuv2"),
+    ("xvid.mov", "-c:v mpeg4 -q:v 2 -bf 0 -flags +bitexact -vtag XVID"), ("ut.avi", "-c:v utvideo -pix_fmt yuv420p"),
+    ("rle.mov", "-c:v qtrle"), ("prores.mov", "-c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le")])
+def test_decoders_that_choose_by_what_the_container_says(tmp_path: Path, name: str, options: str) -> None:
+    """Raw video with its planes swapped, Xvid's transform, the number of bits: the tag of the codec says it."""
+    path = ffmpeg(tmp_path / name, options)
+    with trajpack.create(tmp_path / "ds", rate=30) as writer, writer.episode("a") as episode:
+        episode.video("rgb", path)
+        episode.extend(x=np.arange(12.0))
+    assert native(trajpack.open(tmp_path / "ds"), "a", "rgb").tobytes() == decoded(path)

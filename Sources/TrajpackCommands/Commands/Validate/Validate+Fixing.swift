@@ -19,10 +19,13 @@ extension Validate {
     var options = try WriteOptions().options(of: SalvageImporter.self)
     options.jobs = pool.count
     let importer = try SalvageImporter(path, mode: .fix, pool: pool, version: Trajpack.version)
+    let carried = importer.carriedSideFiles()
     let outcome = try WriteOptions.run(
-      importer, to: destination, options, verb: ("fixing", "fixed"), items: "episodes",
+      importer, to: destination, carried.map { options.carrying($0) } ?? options,
+      verb: ("fixing", "fixed"), items: "episodes",
       again: "the same command with another DST", console)
     guard let outcome else { return false }
+    for left in carried?.leftOut ?? [] { console.warn(left.printable) }
     console.note(
       "\(destination): \(Human.count(outcome.episodes, "episodes")) with statistics and index made anew"
     )

@@ -391,9 +391,6 @@ struct Validate: Command {
       }
       console.print("\(outcome.dataset): \(outcome.summary)")
     }
-    if report.known > 0 {
-      console.print(
-        "left out, because the baseline has them: \(Human.count(report.known, "findings"))")
-    }
+    if let leftOut = report.leftOut { console.print(leftOut) }
   }
 }
