@@ -161,8 +161,8 @@ class RuleItem(pytest.Item):
         found = any(f.rule == self.name for f in report.findings)
         if not found and all(self.name in checked.skipped for checked in report.datasets):
             why = [text for text in report.datasets[0].unchecked if f"'{self.name}'" in text]
-            pytest.skip(why[0] if why else "it met nothing that it looks at, or could not look: what was not checked is "
-                        "listed at the end")
+            pytest.skip(why[0] if why else "it met nothing that it looks at, or could not look: what was not checked "
+                        "is listed at the end")
         failed = [f for f in report.failures if f.rule == self.name]
         _warn(report, self.name)
         if failed:

@@ -102,8 +102,8 @@ class Checked:
     """What was looked at in one dataset.
 
     ``rules`` are those that were run, ``skipped`` those of them that could not look or met no channel that they look
-    at; ``unchecked`` says what was not looked at, a sentence each; ``dropped`` counts findings that are not listed, because there were too many different
-    ones.
+    at; ``unchecked`` says what was not looked at, a sentence each; ``dropped`` counts findings that are not listed,
+    because there were too many different ones.
     """
 
     dataset: str
