@@ -9,8 +9,9 @@ struct Repair: Command {
   static let discussion = """
     With DST: checks every byte and writes what can be read to a new dataset. Of each episode the longest run of rows is \
     kept that is whole in all streams, with its times; the row numbers that it had are in the episode's metadata \
-    ('repaired'). --mask keeps all rows, and marks values that cannot be read as not observed. Videos with damaged \
-    packets are left out. A manifest is not needed. Exits with 0 where nothing was lost, 1 where something was; the report \
+    ('repaired'). --mask keeps all rows, and marks values that cannot be read as not observed; a channel whose type has no \
+    such mark becomes int32 or int64. Videos with damaged packets are left out. Splits, clips and vocabularies come along \
+    where they hold of what is kept; the others are named, as losses. A manifest is not needed. Exits with 0 where nothing was lost, 1 where something was; the report \
     says what.
 
     Without DST: checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \

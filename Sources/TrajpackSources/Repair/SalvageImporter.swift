@@ -197,7 +197,7 @@ public struct SalvageImporter: Importer {
             continue
           }
           let stored = schema.blocks[channel.storage.block].type
-          let type = try Mark(channel, stored, stream.name, lowest: lowest).type
+          let type = try MissingMark(channel, stored, stream.name, lowest: lowest).type
           if type != channel.type { found.append((name, channel.type, type)) }
         }
       }
@@ -279,7 +279,7 @@ public struct SalvageImporter: Importer {
         var changed = channel
         var stored = old.blocks[channel.storage.block].type
         if masked.contains("\(stream.name)/\(channel.name)"), channel.missing == .never {
-          let mark = try Mark(channel, stored, stream.name, lowest: lowest)
+          let mark = try MissingMark(channel, stored, stream.name, lowest: lowest)
           (changed.missing, changed.type, stored) = (mark.missing, mark.type, mark.stored)
         }
         channels.append(ChannelPlan(changed, stored: stored))
@@ -297,7 +297,7 @@ public struct SalvageImporter: Importer {
 
 /// How a channel is stored so that it can say that a value was not observed: floats have NaN, of whole numbers it is the
 /// smallest of int32 or int64, which none of the channel's own values may be.
-private struct Mark {
+private struct MissingMark {
   var missing: Channel.Missing
   var type: ElementType
   var stored: ElementType

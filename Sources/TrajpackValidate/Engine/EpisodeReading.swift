@@ -91,7 +91,7 @@ struct ReadingCache {
   fileprivate var runs: [TrackRun?] = []
   private var rules: [[Int]?] = []
   /// Of each stream the rules that are known to look at some of its tracks.
-  fileprivate var met: [RuleNumbers] = []
+  private var met: [RuleNumbers] = []
 
   init(_ channels: ChannelNumbers) { self.channels = channels }
 
@@ -124,9 +124,7 @@ extension ReadingCache {
     rules[track.streamNumber] = places
     return places
   }
-}
 
-extension ReadingCache {
   /// Whether a rule has something to look at in tracks like this one; its check is not used.
   fileprivate mutating func meets(
     _ track: TrackContext, _ rule: Int, _ make: RuleSet.Making
