@@ -124,10 +124,39 @@ public struct DatasetComparison {
     result.differences.append("episode '\(id)': \(what)")
   }
 
-  /// What identifies a track in its episode: stream, entity, and where it begins and ends.
+  /// What identifies a track in its episode: stream, entity, and its rows.
   private static func key(_ track: TrackReader) -> String {
     let entity = track.track.entity.map { " of \($0.kind) \($0.index) type \($0.type)" } ?? ""
-    return "'\(track.stream.name)'\(entity) with \(track.count) rows, \(track.track.clock)"
+    return "'\(track.stream.name)'\(entity) with \(track.count) rows"
+  }
+
+  /// The first row of two tracks that is not at the same time in both, whatever forms their clocks have: one shard may
+  /// hold times as a rate that another has to list.
+  private func differenceOfTimes(
+    _ left: TrackReader, _ right: TrackReader
+  ) throws(TrajpackError) -> String? {
+    guard left.track.clock != right.track.clock else { return nil }
+    var found: String?
+    try left.forEachRun { (rows) throws(TrajpackError) in
+      guard found == nil else { return }
+      let (x, y) = (try left.instants(rows), try right.instants(rows))
+      for (n, (one, two)) in zip(x, y).enumerated() where !Self.isSame(one, two) {
+        let times = (
+          one.map { "\($0.value)" } ?? "no time", two.map { "\($0.value)" } ?? "no time"
+        )
+        found =
+          "row \(rows.lowerBound + n) is at \(times.0) in \(a.name), at \(times.1) in \(b.name)"
+        return
+      }
+    }
+    return found
+  }
+
+  /// Whether two times are one: as fractions, or as doubles where one of them is only known so.
+  private static func isSame(_ one: Instant?, _ two: Instant?) -> Bool {
+    guard let one, let two else { return one == nil && two == nil }
+    if case .exact = one, case .exact = two { return !(one < two) && !(two < one) }
+    return one.value == two.value || one.value.isNaN && two.value.isNaN
   }
 
   private mutating func compare(
@@ -143,9 +172,13 @@ public struct DatasetComparison {
       if let found = try compareFrames(id, left, right) { note(id, "\(place): \(found)") }
       return
     }
+    if let found = try differenceOfTimes(left, right) { note(id, "\(place): \(found)") }
+    // Times that are compared as such are no channel that one side lacks.
+    let areListed = left.track.clock == right.track.clock
+    let times = (areListed ? nil : left.timeChannel, areListed ? nil : right.timeChannel)
     var pairs = ChannelPairs()
     let others = right.stream.channelNumbers
-    for (number, channel) in left.stream.channels.enumerated() {
+    for (number, channel) in left.stream.channels.enumerated() where number != times.0 {
       guard let other = others[channel.name] else {
         pairs.alone(number, note: "\(place): channel '\(channel.name)' is only in \(a.name)")
         continue
@@ -163,7 +196,8 @@ public struct DatasetComparison {
     try compare(left, right, &pairs)
     var extra = ChannelPairs()
     let known = left.stream.channelNumbers
-    for (number, channel) in right.stream.channels.enumerated() where known[channel.name] == nil {
+    for (number, channel) in right.stream.channels.enumerated()
+    where known[channel.name] == nil && number != times.1 {
       extra.alone(number, note: "\(place): channel '\(channel.name)' is only in \(b.name)")
     }
     try Self.look(right, &extra)

@@ -45,8 +45,10 @@ public final class Journal {
   public init(inFolder folder: String, anew: Bool = false) throws(TrajpackError) {
     self.folder = folder
     path = "\(folder)/\(Self.fileName)"
-    let isNew = FileSystem.item(at: path) == nil
+    let wasAbsent = FileSystem.item(at: path) == nil
     descriptor = try DatasetLock.open(folder)
+    // Another process may have written one since, and ended.
+    let isNew = wasAbsent && FileSystem.size(of: path) == 0
     (length, shards) = (0, [])
     do throws(TrajpackError) {
       if !anew, !isNew {
@@ -60,6 +62,7 @@ public final class Journal {
         if isNew { try FileSystem.syncFolder(folder) }
       }
     } catch {
+      if isNew { unlink(path) }
       close(descriptor)
       descriptor = -1
       throw error

@@ -195,12 +195,23 @@ public final class LocalFile: Sendable {
 }
 
 extension TrajpackError {
+  /// The error of a path at which there is nothing.
+  public static func absent(_ path: String) -> TrajpackError {
+    // Bytes that are no UTF-8 were read as this character, and then the path is that of no file.
+    guard path.unicodeScalars.contains("\u{FFFD}") else {
+      return TrajpackError(.usage, file: path, "does not exist")
+    }
+    return TrajpackError(
+      .usage, file: path,
+      "cannot be found: its name has bytes that are no UTF-8, shown as \u{FFFD}; rename it")
+  }
+
   /// The error of a system call that failed just now: `path: what: why`, from `errno`.
   public static func system(_ what: String, _ path: String) -> TrajpackError {
     let code = errno
     let why = String(cString: strerror(code))
     switch code {
-    case ENOENT, ENOTDIR: return TrajpackError(.usage, file: path, "does not exist")
+    case ENOENT, ENOTDIR: return .absent(path)
     case EISDIR: return TrajpackError(.usage, file: path, "is a folder")
     case ENOSPC, EDQUOT:
       return TrajpackError(

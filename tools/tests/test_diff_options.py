@@ -101,3 +101,26 @@ def test_left_out_recordings_are_said(trajpack, tmp_path):
     (tmp_path / "s" / "b.csv").write_text("time,x\n0,1\n1,2\n")
     code, out, _ = run(trajpack, "diff", tmp_path / "ds", tmp_path / "s")
     assert code == 1 and "episode 'b' is only in" in out
+
+
+def test_times_are_compared_whatever_the_form_of_the_clock(trajpack, tmp_path):
+    """Of small shards one has a rate where another lists its times; a shard of both lists them all."""
+    source = tmp_path / "tables"
+    source.mkdir()
+    random = np.random.default_rng(3)
+    for name in "abc":
+        times = np.arange(40) * .5 + (random.uniform(0, .2, 40) if name == "b" else 0)
+        (source / f"{name}.csv").write_text("time,x\n" + "".join(f"{t},{x}\n" for x, t in enumerate(times)))
+    assert run(trajpack, "convert", source, tmp_path / "few")[0] == 0
+    assert run(trajpack, "convert", source, tmp_path / "many", "--shard-size", "1k")[0] == 0
+    clocks = [json.loads(run(trajpack, "info", tmp_path / name, "--json")[1])["digest"] for name in ("few", "many")]
+    assert clocks[0] != clocks[1]
+    for a, b in [("few", "many"), ("many", "few"), ("many", "tables"), ("tables", "few")]:
+        code, out, error = run(trajpack, "diff", tmp_path / a, tmp_path / b)
+        assert (code, out[:6]) == (0, "equal:"), out + error
+    text = (source / "c.csv").read_text()
+    (source / "c.csv").write_text(text.replace("\n10.0,", "\n10.25,"))
+    for name in ("few", "many"):
+        code, out, _ = run(trajpack, "diff", tmp_path / name, source)
+        assert code == 1 and "row 20" in out and "10.0 in" in out and "10.25 in" in out
+        assert len(out.splitlines()) == 1

@@ -14,7 +14,8 @@ IDS = [f"e{n:03d}" for n in range(20)]
 
 def repair(trajpack, folder, *more):
     done = subprocess.run([trajpack, "repair", folder, "--json", *more], capture_output=True, text=True)
-    return done.returncode, json.loads(done.stdout) if done.returncode == 0 else done.stderr
+    report = json.loads(done.stdout)
+    return done.returncode, report["error"]["message"] if "error" in report else report
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,9 @@ def test_damaged_shards_and_contradictions(grown, tmp_path, trajpack):
     bad[offset + stored // 2] ^= 1
     folder = lay(tmp_path / "ds", {**rest, joined: bytes(bad)})
     code, report = repair(trajpack, folder)
-    assert code == 0 and [d["name"] for d in report["damaged"]] == [joined] and read(folder) == IDS
+    assert code == 1 and [d["name"] for d in report["damaged"]] == [joined] and read(folder) == IDS
+    told = subprocess.run([trajpack, "repair", folder], capture_output=True, text=True)
+    assert told.returncode == 1 and "not listed: 1 file; move" in told.stderr
     code, standing, _ = verify(trajpack, folder)
     assert code == 1 and standing == {joined: "orphan"}
     os.remove(f"{folder}/{joined}")

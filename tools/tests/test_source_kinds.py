@@ -217,9 +217,19 @@ def test_other_text_is_not_hinted_at(trajpack, tmp_path, cells):
 
 def test_files_that_are_no_tables_are_named(trajpack, tmp_path):
     text, book = "a\tb\n1\t2\n".encode("utf-16"), b"\xd0\xcf\x11\xe0" * 200
-    for name, content, word in [("u.csv", text, "UTF-16"), ("x.csv", book, "Excel")]:
+    wide = "a\tb\n1\t2\n"
+    for name, content, word in [("u.csv", text, "UTF-16"), ("v.csv", wide.encode("utf-32"), "UTF-32"),
+                                ("w.csv", b"\0\0\xfe\xff" + wide.encode("utf-32-be"), "UTF-32"), ("x.csv", book, "Excel")]:
         (tmp_path / name).write_bytes(content)
         assert word in run(trajpack, "convert", tmp_path / name, tmp_path / "o", "--from", "series", code=1).stderr
+
+
+def test_a_name_that_is_no_utf8_is_said(trajpack, tmp_path):
+    (tmp_path / "a.csv").write_text("time,x\n0,1\n1,2\n")
+    with open(bytes(tmp_path) + b"/b\xff.csv", "w") as file:
+        file.write("time,x\n0,1\n1,2\n")
+    said = run(trajpack, "convert", tmp_path, tmp_path.parent / f"{tmp_path.name}-ds", code=2).stderr
+    assert "no UTF-8" in said and "rename it" in said
 
 
 # Tables of predictions

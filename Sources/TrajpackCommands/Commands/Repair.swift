@@ -17,7 +17,7 @@ struct Repair: Command {
     Without DST: checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
     conversion that was not finished, a new journal, with which 'trajpack convert --resume' goes on. No shard \
     is changed or removed. The old manifest and journal stay as *.before-repair. Side files (splits, values, \
-    clips, ...) that are whole are listed, too.
+    clips, ...) that are whole are listed, too. Exits with 1 where a file is damaged, and so is not listed.
 
     Shards are listed by number. One whose episodes are all in newer shards, equal in every value, is left \
     out, because a writer that joined shards had replaced it. Where two shards have an episode of the same id \
@@ -69,7 +69,16 @@ struct Repair: Command {
       return
     }
     if dryRun { repair.leave() } else { try repair.write() }
-    if json { return console.print(document(repair)) }
+    if json { console.print(document(repair)) } else { describe(repair, console) }
+    guard repair.damaged.isEmpty else {
+      throw TrajpackError(
+        .data, file: dataset,
+        "damaged, and so not listed: \(Human.count(repair.damaged.count, "files")); move what is damaged elsewhere before "
+          + "more is written; 'trajpack repair \(dataset) DST' saves what can be read")
+    }
+  }
+
+  private func describe(_ repair: DatasetRepair, _ console: Console) {
     for name in repair.superseded {
       console.print("\(name): superseded, newer shards have its episodes".printable)
     }
@@ -85,9 +94,6 @@ struct Repair: Command {
           ? "" : " and \(Human.count(repair.sideFiles.count, "side files"))")
         + " \(dryRun ? "would be" : "are") listed"
         + (repair.isUnfinished ? "; 'trajpack convert' with --resume goes on" : ""))
-    if !repair.damaged.isEmpty {
-      console.warn("move the damaged files elsewhere before more is written to \(dataset)")
-    }
   }
 
   private func document(_ repair: DatasetRepair) -> JSONValue {

@@ -56,7 +56,13 @@ struct DatasetFolder {
           ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
           : "\(path): is not empty; name a new folder for the dataset")
     }
-    let journal = try Journal(inFolder: path)
+    let journal: Journal
+    do throws(TrajpackError) {
+      journal = try Journal(inFolder: path)
+    } catch {
+      if !wasThere { rmdir(path) }
+      throw error
+    }
     self.journal = journal
     do throws(TrajpackError) {
       let listed = try Self.listed(home, try home.prepare(resume: resume), journal, source)

@@ -123,6 +123,11 @@ extension SeriesImporter {
       throw TrajpackError(
         .data, "is an HTML or XML page, and no table; fetch the file itself, not its page")
     }
+    // UTF-32 with the low byte first begins as UTF-16 does.
+    if first.starts(with: [0xFF, 0xFE, 0, 0]) || first.starts(with: [0, 0, 0xFE, 0xFF]) {
+      throw TrajpackError(
+        .data, "is text in UTF-32; save it as UTF-8 (iconv -f UTF-32 -t UTF-8)")
+    }
     if first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF]) {
       throw TrajpackError(
         .data,

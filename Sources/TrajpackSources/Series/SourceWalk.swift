@@ -37,7 +37,7 @@ struct SourceWalk {
   init(_ sources: [String]) throws(TrajpackError) {
     for source in sources {
       switch FileSystem.item(at: source) {
-      case nil: throw TrajpackError(.usage, file: source, "does not exist")
+      case nil: throw TrajpackError.absent(source)
       case .other: throw TrajpackError(.usage, file: source, "is neither a file nor a folder")
       case .file: files.append(File(path: source, place: FileSystem.name(of: source)))
       case .folder:

@@ -112,7 +112,12 @@ public final class DatasetAppender {
     }
     pool = try WorkerPool(threads: options.jobs)
     try FileSystem.makeFolder(folder)
-    journal = try Journal(inFolder: folder)
+    do throws(TrajpackError) {
+      journal = try Journal(inFolder: folder)
+    } catch {
+      if !wasThere { rmdir(folder) }
+      throw error
+    }
     source = Self.plan(options, before: nil)
     do throws(TrajpackError) {
       try lookUp()
@@ -122,7 +127,7 @@ public final class DatasetAppender {
       // A finished dataset, or a folder that is empty, has no journal of its own.
       if !names.contains(Journal.fileName) {
         unlink("\(folder)/\(Journal.fileName)")
-        if home != nil { rmdir(folder) }
+        if !wasThere { rmdir(folder) }
       }
       throw error
     }

@@ -51,6 +51,13 @@ public struct Finding: Sendable {
     return channel.map { "\(stream)/\($0)" } ?? stream
   }
 
+  /// The shards, or recordings of a source, of its places, where these are what is wrong: a baseline that knows one damaged
+  /// shard does not know another.
+  var parts: [String] {
+    guard rule.hasPrefix("container.") else { return [] }
+    return places.compactMap { $0.shard ?? $0.episode }
+  }
+
   /// What stays the same when the data around a fault changes: the rule, what it is about and what is wrong. A
   /// baseline knows findings by it.
   public var fingerprint: String {

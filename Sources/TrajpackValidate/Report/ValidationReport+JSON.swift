@@ -24,6 +24,7 @@ extension ValidationReport {
             "fingerprint": .string($0.fingerprint), "rule": .string($0.rule),
             "subject": $0.subject.map { .string($0) }, "what": .string($0.what),
             "count": .int(Int64($0.count)),
+            "where": $0.parts.isEmpty ? nil : .array($0.parts.map { .string($0) }),
           ])
         }),
     ])
@@ -39,14 +40,23 @@ extension ValidationReport {
         "is no baseline; --write-baseline \(path) makes one of what is found now")
     }
     var known: [String: Int] = [:]
-    for item in list {
-      guard let fingerprint = item["fingerprint"]?.string else { continue }
-      known[fingerprint] = max(known[fingerprint] ?? 0, item["count"]?.int ?? 0)
+    var parts: [String: Set<String>] = [:]
+    for (number, item) in list.enumerated() {
+      guard let fingerprint = item["fingerprint"]?.string, let count = item["count"]?.int, count > 0
+      else {
+        throw TrajpackError(
+          .usage, file: path,
+          "finding \(number + 1) has no 'fingerprint', or no 'count' of 1 or more; write the baseline anew with "
+            + "--write-baseline")
+      }
+      known[fingerprint] = max(known[fingerprint] ?? 0, count)
+      parts[fingerprint, default: []].formUnion((item["where"]?.array ?? []).compactMap(\.string))
     }
     for number in outcomes.indices {
       let before = outcomes[number].findings.count
       outcomes[number].findings.removeAll {
         $0.count <= known[$0.fingerprint] ?? -1
+          && parts[$0.fingerprint, default: []].isSuperset(of: $0.parts)
       }
       for at in outcomes[number].findings.indices {
         outcomes[number].findings[at].known = known[outcomes[number].findings[at].fingerprint]

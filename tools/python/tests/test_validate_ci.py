@@ -177,3 +177,32 @@ def test_every_form_says_what_a_baseline_left_out(tmp_path: Path) -> None:
         done = run("validate", path, "--baseline", tmp_path / "b.json", "--format", form, "-q", code=0)
         assert "left out, because the baseline has them: " in done.stdout, form
     ET.fromstring(run("validate", path, "--baseline", tmp_path / "b.json", "--format", "junit", "-q", code=0).stdout)
+
+
+def test_a_baseline_of_one_damaged_shard_does_not_know_another(tmp_path: Path) -> None:
+    tables(tmp_path / "tables", broken="time,x\n0,1\n1,2\n")
+    path = tmp_path / "ds"
+    run("convert", tmp_path / "tables", path, "--shard-size", "1k", "-q", code=0)
+    shards = sorted(path.glob("*.h5"))
+    assert len(shards) == 4
+    whole = shards[0].read_bytes()
+
+    def damage(shard: Path) -> None:
+        shard.write_bytes(shard.read_bytes()[:100])
+
+    damage(shards[0])
+    base = tmp_path / "base.json"
+    run("validate", path, "--write-baseline", base, "-q", code=0)
+    run("validate", path, "--baseline", base, "-q", code=0)
+    shards[0].write_bytes(whole)
+    damage(shards[1])
+    assert shards[1].name in run("validate", path, "--baseline", base, "-q", code=1).stdout
+
+
+@pytest.mark.parametrize("item", [{}, {"fingerprint": "a"}, {"fingerprint": "a", "count": "3"}, {"fingerprint": "a", "count": -1},
+                                  {"count": 3}, 7])
+def test_a_baseline_with_a_finding_that_says_nothing_is_refused(good: str, tmp_path: Path, item: object) -> None:
+    base = tmp_path / "base.json"
+    base.write_text(json.dumps({"trajpack_baseline": 1, "findings": [{"fingerprint": "b", "count": 1}, item]}))
+    said = run("validate", good, "--baseline", base, "-q", code=2).stderr
+    assert "finding 2 " in said and "--write-baseline" in said

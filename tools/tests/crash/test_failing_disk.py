@@ -44,6 +44,7 @@ def test_a_failing_disk(maker, reference, failing, tmp_path):
             met += done.returncode == 3
             if done.returncode == 3:
                 files = contents(folder) if folder.exists() else {}
+                assert list(files.values()) != [b""], f"{where}: an empty journal is left"
                 try:
                     check_listing(files, {})
                 except Broken as broken:
