@@ -94,7 +94,10 @@ enum PredictionTable {
       if let row {
         let text = table.number(row)
         guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
-          throw table.wrong("'\(table.shown(row))' is no number of a row")
+          throw table.wrong(
+            "'\(table.shown(row))' is no number of a row, a whole number from 0 on; write it as one "
+              + "(in pandas: astype(int)), or leave the column 'row' out where rows follow one another"
+          )
         }
         number = Int(text.mantissa)
       }

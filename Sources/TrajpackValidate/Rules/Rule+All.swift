@@ -4,7 +4,7 @@ extension Rule {
     .containerDamage, .containerManifest, .containerOrphan, .containerUnfinished,
     .containerUnreadable, .containerStatistics, .containerHDF5,
     .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
-    .timeLength, .timeDrift, .timeShift, .videoFrames, .videoMotion,
+    .timeRate, .timeLength, .timeDrift, .timeShift, .videoFrames, .videoMotion,
     .valuesNotANumber, .valuesInfinite, .valuesChannels, .valuesMissing, .valuesIncomplete,
     .valuesDead,
     .valuesStuck, .valuesSpike, .valuesLevel,

@@ -119,6 +119,11 @@ def _(all: list[dict[str, Any]]) -> None:
     all[2]["times"][150:] += 2
 
 
+@fault("time.rate", "a log at half the rate")
+def _(all: list[dict[str, Any]]) -> None:
+    all[2]["times"] *= 2
+
+
 @fault("time.jitter", "a clock that jitters by a third")
 def _(all: list[dict[str, Any]]) -> None:
     all[1]["times"] += np.random.default_rng(5).uniform(-0.006, 0.006, ROWS)
