@@ -7,7 +7,7 @@ extension Rule {
     .timeRate, .timeLength, .timeDrift, .timeShift, .videoFrames, .videoMotion,
     .valuesNotANumber, .valuesInfinite, .valuesChannels, .valuesMissing, .valuesIncomplete,
     .valuesDead,
-    .valuesStuck, .valuesSpike, .valuesLevel,
+    .valuesStuck, .valuesPadding, .valuesSpike, .valuesLevel,
     .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
     .valuesTeleport, .valuesSpeed, .valuesConstant, .valuesQuantised, .valuesTooNarrow,

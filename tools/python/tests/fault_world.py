@@ -169,6 +169,13 @@ def _(all: list[dict[str, Any]]) -> None:
     all[5]["state"]["temp"][100:180] = 20.123
 
 
+@fault("values.padding", "an episode filled up with its last row")
+def _(all: list[dict[str, Any]]) -> None:
+    for stream in ("state", "camera", "body", "log"):
+        for values in all[3][stream].values():
+            values[-40:] = values[-41]
+
+
 @fault("values.spike", "one row far out")
 def _(all: list[dict[str, Any]]) -> None:
     all[5]["state"]["flow"][100] = 40_000.5
