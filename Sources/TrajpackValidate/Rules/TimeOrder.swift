@@ -30,7 +30,9 @@ extension Rule {
       joins by time take one of them by chance.
       """,
     example:
-      "Times 0.1, 0.2, 0.2, 0.3. Streams most of whose rows share times (events) are not reported.",
+      """
+      Times 0.1, 0.2, 0.2, 0.3; a clock that stands still from row 100 on. Streams most of whose rows share times (events) are not reported, unless it is one stretch of 32 rows or more that has most of them.
+      """,
     remedy: "Remove repeated rows, or keep more digits of the times.",
     implies: ["time.jitter"],
     check: .track { TimeOrderCheck($0, wanted: .duplicate) })
@@ -48,6 +50,9 @@ private final class TimeOrderCheck: TrackCheck {
   private var last: Double?
   private var lastTick: Int128?
   private var spots = Spots()
+  /// Neighbouring rows that share a time, now and at most.
+  private var still = 0
+  private var longest = 0
 
   init?(_ track: TrackContext, wanted: Wanted) {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
@@ -79,6 +84,8 @@ private final class TimeOrderCheck: TrackCheck {
       }
       if wanted == .backwards, isLess { spots.add(run.first + row, time) }
       if wanted == .duplicate, isEqual { spots.add(run.first + row, time) }
+      still = isEqual ? still + 1 : 0
+      longest = max(longest, still)
       (last, lastTick) = (time, tick)
     }
   }
@@ -88,7 +95,8 @@ private final class TimeOrderCheck: TrackCheck {
     case .backwards: hits.add("times go back", track, channel: channel, spots)
     case .missing: hits.add("rows have no time", track, channel: channel, spots)
     case .duplicate:
-      guard spots.count * 2 < track.rows else { return }
+      let hasStopped = longest >= 32 && longest * 2 > spots.count
+      guard spots.count * 2 < track.rows || hasStopped else { return }
       hits.add("neighbouring rows have the same time", track, channel: channel, spots)
     }
   }
