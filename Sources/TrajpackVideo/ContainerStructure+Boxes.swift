@@ -78,7 +78,8 @@
     }
 
     /// How many entries of an edit list show something of the media.
-    private static func segments(_ bytes: inout ByteWindow, _ list: Box) throws(TrajpackError) -> Int
+    private static func segments(_ bytes: inout ByteWindow, _ list: Box) throws(TrajpackError)
+      -> Int
     {
       let width: Int64 = try bytes.number(at: list.body, 1) == 1 ? 8 : 4
       let empty = width == 8 ? UInt64.max : UInt64(UInt32.max)

@@ -22,7 +22,8 @@ extension ValidationReport {
         findings.map {
           .record([
             "fingerprint": .string($0.fingerprint), "dataset": .string($0.dataset),
-            "rule": .string($0.rule), "subject": $0.subject.map { .string($0) }, "what": .string($0.what),
+            "rule": .string($0.rule), "subject": $0.subject.map { .string($0) },
+            "what": .string($0.what),
             "count": .int(Int64($0.count)),
             "where": $0.parts.map { .array($0.map { .string($0) }) },
           ])

@@ -18,6 +18,7 @@ extension Rule {
     .geometryQuaternionOrder, .geometryProjection, .entityCount,
     .geometryDepthMissing, .geometryDepthRange,
     .labelsVocabulary, .labelsMissing, .labelsImbalance, .labelsShortSegment,
+    .labelsEndFlag,
     .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort, .learningDrift,
     .learningNormalization, .learningReversed, .learningSharedRecording,
   ]

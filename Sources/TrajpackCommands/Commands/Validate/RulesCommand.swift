@@ -15,7 +15,8 @@ struct RulesCommand: Command {
   static var parameters: [Parameter<Self>] {
     [
       .positional(
-        "[RULE]", to: \.rule, choices: Rule.all.map(\.id) + Rule.families, help: "The rule that is explained, or a family of rules, as 'values'."),
+        "[RULE]", to: \.rule, choices: Rule.all.map(\.id) + Rule.families,
+        help: "The rule that is explained, or a family of rules, as 'values'."),
       .flag("--markdown", to: \.markdown, help: "Print the page of the rule as Markdown."),
       .flag("--json", to: \.json, help: "Print JSON."),
     ]
