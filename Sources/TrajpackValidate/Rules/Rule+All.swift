@@ -18,7 +18,7 @@ extension Rule {
     .geometryQuaternionOrder, .geometryProjection, .entityCount,
     .geometryDepthMissing, .geometryDepthRange,
     .labelsVocabulary, .labelsMissing, .labelsImbalance, .labelsShortSegment,
-    .labelsEndFlag,
+    .labelsEndFlag, .labelsSpelling,
     .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort, .learningDrift,
     .learningNormalization, .learningReversed, .learningSharedRecording,
   ]

@@ -124,6 +124,11 @@ def _(all: list[dict[str, Any]]) -> None:
     all[2]["times"] *= 2
 
 
+@fault("labels.spelling", "a task that is spelled otherwise in one recording")
+def _(all: list[dict[str, Any]]) -> None:
+    all[6]["values"]["task"] = "Walk "
+
+
 @fault("labels.end-flag", "an episode that is never done")
 def _(all: list[dict[str, Any]]) -> None:
     all[6]["log"]["done"][:] = 0
