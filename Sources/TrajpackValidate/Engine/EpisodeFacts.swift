@@ -76,12 +76,16 @@ final class TrackFacts {
   /// Hashes of some windows of its rows, by their content, and of some rounded windows.
   var windows: [UInt64] = []
   var nearWindows: [UInt64] = []
+  /// The last rows of the rounded windows.
+  var nearRows: [Int] = []
   /// The first row in which a channel has a missing value, by channel, where one has.
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
   var classes: [Int: [Int]] = [:]
   /// Where its columns jump to another level.
   var levels: [LevelShift] = []
+  /// Of channels that have velocities beside them: the correlation of their steps with these.
+  var courses: [Int: Double] = [:]
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.
   var motion: [Float] = []
   /// The camera, and joints, at some moments; forgotten, too.
