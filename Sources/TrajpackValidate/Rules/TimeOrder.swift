@@ -30,7 +30,7 @@ extension Rule {
       joins by time take one of them by chance.
       """,
     example:
-      "Times 0.1, 0.2, 0.2, 0.3. Streams most of whose rows share times (events) are not reported.",
+      "Times 0.1, 0.2, 0.2, 0.3. Streams most of whose rows share times (events) are not reported. Where steps are of many sizes (fewer than half are within a half of the median of a run) events fall on one time by chance: only rows that are equal otherwise, too, are reported.",
     remedy: "Remove repeated rows, or keep more digits of the times.",
     implies: ["time.jitter"],
     check: .track { TimeOrderCheck($0, wanted: .duplicate) })
@@ -48,6 +48,10 @@ private final class TimeOrderCheck: TrackCheck {
   private var last: Double?
   private var lastTick: Int128?
   private var spots = Spots()
+  /// Those of which the whole row is equal.
+  private var copies = Spots()
+  /// Steps that are not 0, and those of them that are about as long as most.
+  private var steps = (all: 0, usual: 0)
 
   init?(_ track: TrackContext, wanted: Wanted) {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
@@ -78,9 +82,38 @@ private final class TimeOrderCheck: TrackCheck {
         (isLess, isEqual) = (last.map { time < $0 } ?? false, last == time)
       }
       if wanted == .backwards, isLess { spots.add(run.first + row, time) }
-      if wanted == .duplicate, isEqual { spots.add(run.first + row, time) }
+      if wanted == .duplicate, isEqual {
+        spots.add(run.first + row, time)
+        if isCopy(run, row) { copies.add(run.first + row, time) }
+      }
       (last, lastTick) = (time, tick)
     }
+    if wanted == .duplicate { countSteps(times, run) }
+  }
+
+  /// Whether all numbers of a row are those of the row before.
+  private func isCopy(_ run: TrackRun, _ row: Int) -> Bool {
+    guard row - 1 >= -run.carry else { return false }
+    return track.columns.allSatisfy { columns in
+      columns.isField
+        || (0..<columns.count).allSatisfy {
+          let column = run.column(columns, $0)
+          return column[row] == column[row - 1] || column[row].isNaN && column[row - 1].isNaN
+        }
+    }
+  }
+
+  private func countSteps(_ times: UnsafePointer<Double>, _ run: TrackRun) {
+    var found: [Double] = []
+    for row in 1 - min(run.carry, 1)..<max(run.count, 1) {
+      let step = (times[row] - times[row - 1]).magnitude
+      if step > 0, step.isFinite { found.append(step) }
+    }
+    guard !found.isEmpty else { return }
+    found.sort()
+    let median = found[found.count / 2]
+    steps.all += found.count
+    steps.usual += found.count { (0.5...1.5).contains($0 / median) }
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
@@ -89,7 +122,9 @@ private final class TimeOrderCheck: TrackCheck {
     case .missing: hits.add("rows have no time", track, channel: channel, spots)
     case .duplicate:
       guard spots.count * 2 < track.rows else { return }
-      hits.add("neighbouring rows have the same time", track, channel: channel, spots)
+      hits.add(
+        "neighbouring rows have the same time", track, channel: channel,
+        steps.usual * 2 >= steps.all ? spots : copies)
     }
   }
 }
