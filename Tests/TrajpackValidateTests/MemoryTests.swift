@@ -45,7 +45,7 @@ import TrajpackTestSupport
     for (number, item) in episodes.enumerated() {
       try comparison.add(
         place(number), split: item.split, digest: item.digest, hashes: item.hashes,
-        near: item.hashes)
+        near: item.hashes.map { .init(hash: $0) })
     }
     var (equal, known) = try comparison.equal(leakage: leakage)
     guard leakage else { return (equal, .init()) }
@@ -57,7 +57,7 @@ import TrajpackTestSupport
     for (number, item) in episodes.enumerated() {
       try near.add(
         place(number), split: item.split, digest: item.digest,
-        near: item.hashes.flatMap { [$0, $0 | 1 << 32] })
+        near: item.hashes.flatMap { [.init(hash: $0), .init(hash: $0 | 1 << 32)] })
     }
     var told = try near.equal(leakage: true).all
     #expect(try near.sharing(near: true, except: &told).count == shared.count)
@@ -133,7 +133,8 @@ import TrajpackTestSupport
     for number in 0..<50 {
       try comparison.add(
         place(number), split: "", digest: UInt64(number),
-        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) }, near: (0..<500).map { UInt64($0) })
+        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) },
+        near: (0..<500).map { .init(hash: UInt64($0)) })
     }
     #expect(comparison.spilledBytes == 50 * 16 * (1 + 2 * EpisodeComparison.mostHashes))
   }

@@ -23,8 +23,16 @@ final class EpisodeComparison {
 
   /// The most hashes of windows of a kind that are kept of an episode: its smallest.
   static let mostHashes = 32
+
+  /// A rounded window.
+  struct Window {
+    var hash: UInt64
+    /// The same number for windows of one stream, and a row of it.
+    var stream = 0
+    var row = 0
+  }
   /// Splits that are told apart; more names are no splits.
-  private static let mostSplits = 4096
+  private static let mostSplits = 4095
 
   private let digests: ExternalSort
   private let windows: ExternalSort
@@ -58,14 +66,14 @@ final class EpisodeComparison {
   ///   - near: Hashes of its windows, rounded to about a hundredth of their range.
   /// - Throws: An error of the machine where temporary files cannot be written.
   func add(
-    _ place: Place, split: String, digest: UInt64?, hashes: [UInt64] = [], near: [UInt64] = []
+    _ place: Place, split: String, digest: UInt64?, hashes: [UInt64] = [], near: [Window] = []
   ) throws(TrajpackError) {
     let number = count
     count += 1
     if splits[split] == nil { splits[split] = min(splits.count, Self.mostSplits) }
-    let value = UInt64(number) << 24 | UInt64(splits[split] ?? 0) << 8
+    let value = UInt64(number) << 32 | UInt64(splits[split] ?? 0) << 20
     if let digest { try digests.add(digest, value) }
-    try Self.add(hashes, value, to: windows)
+    try Self.add(hashes.map { Window(hash: $0) }, value, to: windows)
     try Self.add(near, value, to: nearWindows)
     var text = ByteEncoder()
     text.add(place.shard) { $0.add($1) }
@@ -77,17 +85,24 @@ final class EpisodeComparison {
     try names.append(text.bytes)
   }
 
+  /// Rows are kept as what is left of them by this power of two.
+  private static let rowRing = 1024
+
   /// Adds the smallest of an episode's hashes, and how many they are.
   private static func add(
-    _ hashes: [UInt64], _ value: UInt64, to sort: ExternalSort
+    _ windows: [Window], _ value: UInt64, to sort: ExternalSort
   ) throws(TrajpackError) {
-    var least = hashes.sorted()
+    var least = windows.sorted { ($0.hash, $0.stream, $0.row) < ($1.hash, $1.stream, $1.row) }
     var kept = 0
-    for hash in least where kept < mostHashes && (kept == 0 || least[kept - 1] != hash) {
-      least[kept] = hash
+    for window in least
+    where kept < mostHashes && (kept == 0 || least[kept - 1].hash != window.hash) {
+      least[kept] = window
       kept += 1
     }
-    for hash in least[..<kept] { try sort.add(hash, value | UInt64(kept)) }
+    for window in least[..<kept] {
+      let place = UInt64(window.stream & 0xF) << 10 | UInt64(window.row & (rowRing - 1))
+      try sort.add(window.hash, value | UInt64(kept) << 14 | place)
+    }
   }
 
   private func episode(_ number: Int) throws(TrajpackError) -> (place: Place, split: String) {
@@ -126,9 +141,29 @@ final class EpisodeComparison {
     return Match(place: own.place, other: found, split: split, shared: shared, of: of)
   }
 
-  /// What a record's value says: the episode, its split, and how many hashes there are of it.
-  private static func parts(_ value: UInt64) -> (episode: Int, split: Int, hashes: Int) {
-    (Int(value >> 24), Int(value >> 8 & 0xFFFF), Int(value & 0xFF))
+  /// What a record's value says: the episode, its split, how many hashes there are of it, and the stream and row of the window.
+  private static func parts(_ value: UInt64)
+    -> (episode: Int, split: Int, hashes: Int, stream: Int, row: Int)
+  {
+    (
+      Int(value >> 32), Int(value >> 20 & 0xFFF), Int(value >> 14 & 0x3F), Int(value >> 10 & 0xF),
+      Int(value & 0x3FF)
+    )
+  }
+
+  /// How many of the windows that two episodes share lie equally far apart in both, to a row in each stream.
+  ///
+  /// - Parameter places: Of each window its stream times ``rowRing``, and the rows from the one to the other.
+  private static func aligned(_ places: [Int]) -> Int {
+    var best: [Int: Int] = [:]
+    for place in places {
+      let (stream, shift) = (place / rowRing, place % rowRing)
+      let near = places.count {
+        $0 / rowRing == stream && ($0 % rowRing - shift + rowRing + 1) % rowRing <= 2
+      }
+      best[stream] = max(best[stream] ?? 0, near)
+    }
+    return best.values.reduce(0, +)
   }
 
   /// Episodes that equal an earlier one: where both have a split and it is another one if `leakage`, else all others.
@@ -162,7 +197,7 @@ final class EpisodeComparison {
   }
 
   /// Episodes that share windows, or rounded windows if `near`, with an earlier one of another split: a quarter of their hashes,
-  /// and at least 4, or 8 of rounded windows.
+  /// and at least 4, or 8 of rounded windows, which lie in step.
   ///
   /// - Parameters:
   ///   - known: A bit of each episode: those that were told already are not told again. Those that are found are added.
@@ -186,12 +221,19 @@ final class EpisodeComparison {
       guard own.split != other.split,
         known[own.episode / 64] >> UInt64(own.episode % 64) & 1 == 0
       else { return }
-      try pairs.add(UInt64(own.episode) << 32 | UInt64(other.episode), UInt64(own.hashes))
+      let shift = (own.row - other.row + Self.rowRing) % Self.rowRing
+      try pairs.add(
+        UInt64(own.episode) << 32 | UInt64(other.episode),
+        UInt64(own.hashes) << 16 | UInt64(own.stream * Self.rowRing + shift))
     }
     // The pairs of an episode come one after the other: of each with which other it shares most.
-    var (own, best, bestCount, other, shared, hashes) = (-1, -1, 0, -1, 0, 0)
+    var (own, best, bestCount, other, hashes) = (-1, -1, 0, -1, 0)
+    var shared: [Int] = []
     func settlePair() {
-      if shared > bestCount { (best, bestCount) = (other, shared) }
+      guard shared.count > bestCount else { return }
+      // What repeats itself is alike anywhere; a copy is in step.
+      if near, Self.aligned(shared) * 4 < shared.count * 3 { return }
+      (best, bestCount) = (other, shared.count)
     }
     func settle() throws(TrajpackError) {
       settlePair()
@@ -206,12 +248,13 @@ final class EpisodeComparison {
       let (a, b) = (Int(record.key >> 32), Int(record.key & 0xFFFF_FFFF))
       if a != own {
         try settle()
-        (own, best, bestCount, other, shared, hashes) = (a, -1, 0, b, 0, Int(record.value))
+        (own, best, bestCount, other, hashes) = (a, -1, 0, b, Int(record.value >> 16))
+        shared = []
       } else if b != other {
         settlePair()
-        (other, shared) = (b, 0)
+        (other, shared) = (b, [])
       }
-      shared += 1
+      shared.append(Int(record.value & 0xFFFF))
     }
     try settle()
     return found

@@ -76,6 +76,8 @@ final class TrackFacts {
   /// Hashes of some windows of its rows, by their content, and of some rounded windows.
   var windows: [UInt64] = []
   var nearWindows: [UInt64] = []
+  /// The last rows of the rounded windows.
+  var nearRows: [Int] = []
   /// The first row in which a channel has a missing value, by channel, where one has.
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
@@ -84,6 +86,8 @@ final class TrackFacts {
   var levels: [LevelShift] = []
   /// How its rows repeat at the start and at the end; `nil` where too few of its numbers change; forgotten, too.
   var ends: EndRows?
+  /// Of channels that have velocities beside them: the correlation of their steps with these.
+  var courses: [Int: Double] = [:]
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.
   var motion: [Float] = []
   /// The camera, and joints, at some moments; forgotten, too.

@@ -126,6 +126,7 @@ extension TrackFacts {
     }
     out.add(windows) { $0.add($1) }
     out.add(nearWindows) { $0.add($1) }
+    out.add(nearRows) { $0.add($1) }
     out.add(holes.sorted { $0.key < $1.key }) { out, item in
       out.add(item.key)
       out.add(item.value)
@@ -133,6 +134,10 @@ extension TrackFacts {
     out.add(classes.sorted { $0.key < $1.key }) { out, item in
       out.add(item.key)
       out.add(item.value) { $0.add($1) }
+    }
+    out.add(courses.sorted { $0.key < $1.key }) { out, item in
+      out.add(item.key)
+      out.add(item.value)
     }
     out.add(levels) { out, shift in
       out.add(shift.column)
@@ -158,11 +163,15 @@ extension TrackFacts {
     }
     windows = bytes.list { $0.word() }
     nearWindows = bytes.list { $0.word() }
+    nearRows = bytes.list { $0.int() }
     for (channel, row) in bytes.list({ bytes in (bytes.int(), bytes.int()) }) {
       holes[channel] = max(row, 0)
     }
     for (channel, counts) in bytes.list({ bytes in (bytes.int(), bytes.list { $0.int() }) }) {
       classes[channel] = counts
+    }
+    for (channel, course) in bytes.list({ bytes in (bytes.int(), bytes.double()) }) {
+      courses[channel] = course
     }
     levels = bytes.list {
       LevelShift(

@@ -244,7 +244,10 @@ private struct Findings {
     let known = TrackFacts(
       track, columns: columns, checksums: isCompared ? run.checksums : run.noChecksums)
     if !run.holes.isEmpty { known.holes = run.holes }
-    if let windows { (known.windows, known.nearWindows) = (windows.hashes, windows.nearHashes) }
+    if let windows {
+      (known.windows, known.nearWindows) = (windows.hashes, windows.nearHashes)
+      known.nearRows = windows.nearRows
+    }
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)

@@ -35,8 +35,37 @@ struct NearHashes {
   private static let resting = Int.max
 
   private var smallest = SmallestHashes()
-  /// Of each hash in ``smallest`` the exponents of its window's columns.
-  private var widths: [UInt64: [Int]] = [:]
+  /// What is known of a window beside its hash.
+  private struct Window {
+    /// Of its columns.
+    var exponents: [Int]
+    /// The last one.
+    var row = 0
+    /// The first that has an extreme.
+    var column: Int
+    /// Values of its columns at some times from that extreme, which lies between rows.
+    var shape: [Double]
+    var peak: Double { shape[column * NearHashes.times.count + 2] }
+
+    /// Whether it has the shape of another one, to a thirtieth or so of the range: rows may lie otherwise in it.
+    func isLike(_ other: Window) -> Bool {
+      guard column == other.column else { return false }
+      for (c, exponent) in exponents.enumerated() where exponent != NearHashes.resting {
+        let least = Double(sign: .plus, exponent: exponent - 5, significand: 1)
+        for at in c * NearHashes.times.count..<(c + 1) * NearHashes.times.count
+        where !((shape[at] - other.shape[at]).magnitude <= least) {
+          return false
+        }
+      }
+      return true
+    }
+  }
+  /// Of each hash in ``smallest``.
+  private var windows: [UInt64: Window] = [:]
+  /// Their extremes, and how far from these others are the same.
+  private var peaks: [(hash: UInt64, value: Double, around: Double)] = []
+  /// Where a shape is taken, in rows from the extreme.
+  private static let times = [-6.0, -3, 0, 3, 5]
   /// Hashes that came twice: a signal that repeats itself looks alike in every recording.
   private var repeated: Set<UInt64> = []
   private let count: Int
@@ -68,20 +97,43 @@ struct NearHashes {
     filled += 1
     guard filled >= Self.length else { return }
     let found = rows.withUnsafeBufferPointer { hash($0, from: at + 1) }
-    guard let (hash, exponents) = found else { return }
+    guard let (hash, window) = found else { return }
+    for known in peaks where (known.value - window.peak).magnitude <= known.around {
+      guard let other = windows[known.hash], other.row <= filled - Self.length,
+        other.isLike(window)
+      else { continue }
+      repeats(known.hash)
+      repeats(hash)
+    }
     guard smallest.add(hash) else {
-      if repeated.count == WindowHashes.most {
-        repeated = repeated.filter(smallest.list.contains)
-      }
-      repeated.insert(hash)
+      repeats(hash)
       return
     }
     guard smallest.list.last.map({ hash <= $0 }) ?? false else { return }
-    if widths.count == 2 * WindowHashes.most {
+    if windows.count == 2 * WindowHashes.most {
       let list = smallest.list
-      widths = widths.filter { list.contains($0.key) }
+      windows = windows.filter { list.contains($0.key) }
     }
-    widths[hash] = exponents
+    windows[hash] = window
+    windows[hash]?.row = filled
+    notePeaks()
+  }
+
+  private mutating func notePeaks() {
+    peaks = windows.map { hash, window in
+      (
+        hash, window.peak,
+        Double(sign: .plus, exponent: window.exponents[window.column] - 5, significand: 1)
+      )
+    }
+  }
+
+  /// Notes that a window comes again.
+  private mutating func repeats(_ hash: UInt64) {
+    if repeated.count >= 2 * WindowHashes.most {
+      repeated = repeated.filter(smallest.list.contains)
+    }
+    repeated.insert(hash)
   }
 
   /// Takes new ends of a column. Windows of noise from before the column moved are forgotten.
@@ -90,27 +142,31 @@ struct NearHashes {
     guard range > 0, (1.37 * range).isFinite, Self.exponent(range) - Self.rest > least[column]
     else { return }
     least[column] = Self.exponent(range) - Self.rest
-    for (hash, exponents) in widths where exponents[column] < least[column] {
-      widths[hash] = nil
+    for (hash, window) in windows where window.exponents[column] < least[column] {
+      windows[hash] = nil
       smallest.remove(hash)
       repeated.remove(hash)
     }
+    notePeaks()
   }
 
   /// The smallest hashes that came once, in order.
   var list: [UInt64] { smallest.list.filter { !repeated.contains($0) } }
+  /// The last rows of the windows of ``list``.
+  var lastRows: [Int] { list.map { windows[$0]?.row ?? 0 } }
 
-  /// The hash of a window, and the exponents of its columns; `nil` where it is none that is taken.
+  /// The hash of a window, and what is to be known of it; `nil` where it is none that is taken.
   private func hash(
     _ rows: UnsafeBufferPointer<Double>, from first: Int
-  ) -> (hash: UInt64, exponents: [Int])? {
+  ) -> (hash: UInt64, window: Window)? {
     let windows = (0..<count).lazy.map {
       UnsafeBufferPointer(
         rebasing: rows[$0 * 2 * Self.length + first..<$0 * 2 * Self.length + first + Self.length])
     }
     guard windows.contains(where: { Self.isExtreme($0) }) else { return nil }
     var hash: UInt64 = 0
-    var (moves, hasExtreme) = (false, false)
+    var moves = false
+    var first: Int?
     var exponents: [Int] = []
     for (c, window) in windows.enumerated() {
       var (low, high, sum) = (window[0], window[0], 0.0)
@@ -125,7 +181,7 @@ struct NearHashes {
       }
       guard (-1000...1000).contains(exponent) else { return nil }
       exponents.append(exponent)
-      hasExtreme = hasExtreme || Self.isExtreme(window)
+      if first == nil, Self.isExtreme(window) { first = c }
       // Counts look alike everywhere, and tell nothing.
       moves = moves || window.contains { $0 != $0.rounded(.towardZero) }
       let scale = Double(sign: .plus, exponent: 7 - exponent, significand: 1)
@@ -135,7 +191,32 @@ struct NearHashes {
         Self.mix(&hash, Int((window[row] * scale + 0.381_966).rounded(.down)))
       }
     }
-    return moves && hasExtreme ? (WindowHashes.mixed(hash), exponents) : nil
+    guard moves, let first else { return nil }
+    return (
+      WindowHashes.mixed(hash),
+      Window(exponents: exponents, column: first, shape: Self.shape(Array(windows), at: first))
+    )
+  }
+
+  /// Values of columns at ``times`` from the extreme of one of them.
+  private static func shape(_ windows: [UnsafeBufferPointer<Double>], at first: Int) -> [Double] {
+    let (a, b, c) = (
+      windows[first][middle - 1], windows[first][middle], windows[first][middle + 1]
+    )
+    let peak = Double(middle) + (a - c) / (2 * (a - 2 * b + c))
+    var shape: [Double] = []
+    shape.reserveCapacity(windows.count * times.count)
+    for window in windows {
+      for time in times {
+        let at = min(max(Int(peak + time), 1), length - 3)
+        let t = peak + time - Double(at)
+        let (p, q, r, s) = (window[at - 1], window[at], window[at + 1], window[at + 2])
+        // The cubic through four rows.
+        let inner = (q * (1 - t) + r * t) * (1 + t) * (2 - t) / 2
+        shape.append(inner - (p * (2 - t) + s * (1 + t)) * t * (1 - t) / 6)
+      }
+    }
+    return shape
   }
 
   private static func exponent(_ range: Double) -> Int { Int((1.37 * range).exponent) }

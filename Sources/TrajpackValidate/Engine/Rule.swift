@@ -54,11 +54,14 @@ public struct Rule: Sendable {
   let concerns: (@Sendable (Quantity) -> Bool)?
   /// What a track must have of, so that the rule can find something; empty where that is not known without a look.
   let needs: TrackSketch
+  /// Decides over all episodes what of a rule of tracks or episodes is how the data is; `nil` where each finding counts.
+  let peers: (@Sendable () -> any PeerCheck)?
 
   init(
     _ id: String, _ severity: Severity, _ summary: String, reason: String, example: String,
     remedy: String, implies: [String] = [], profile: String? = nil, needs: TrackSketch = [],
-    concerns: (@Sendable (Quantity) -> Bool)? = nil, check: Check
+    concerns: (@Sendable (Quantity) -> Bool)? = nil,
+    peers: (@Sendable () -> any PeerCheck)? = nil, check: Check
   ) {
     self.id = id
     self.severity = severity
@@ -71,6 +74,7 @@ public struct Rule: Sendable {
     self.check = check
     self.needs = needs
     self.concerns = concerns
+    self.peers = peers
   }
 
   /// The part of the id before the dot.

@@ -88,6 +88,7 @@ public final class Validation {
   private let ruleSet: RuleSet
   private let caches = ReadingCaches()
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
+  private let peers: PeerChecks
   private var list: FindingList
   private var outcome: Outcome
   private var queue: [Work] = []
@@ -122,6 +123,7 @@ public final class Validation {
     rules = active.map(\.rule)
     severities = active.map(\.severity)
     ruleSet = RuleSet(rules)
+    peers = PeerChecks(rules)
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
     stored =
@@ -247,6 +249,7 @@ public final class Validation {
       if !values.set.isEmpty { facts.values = values.set[about.id] ?? [] }
       facts.removedValues = values.removed
       for (_, check) in datasetChecks { try check.add(facts) }
+      peers.add(found)
       stored?.add(facts)
     }
     progress(about, found.rows)
@@ -368,7 +371,9 @@ public final class Validation {
       }
     }
     if !isStopped { log?.remove() }
-    outcome.findings = list.findings.sorted { a, b in
+    let (faults, left) = peers.sort(list.findings)
+    for sentence in left { unchecked(sentence) }
+    outcome.findings = faults.sorted { a, b in
       // The worst first; else as they were found.
       a.severity > b.severity
     }

@@ -57,6 +57,8 @@ final class WindowHashes {
   var hashes: [UInt64] { state.smallest.list }
   /// The smallest hashes of rounded windows, in order.
   var nearHashes: [UInt64] { state.near.list }
+  /// Where these windows end.
+  var nearRows: [Int] { state.near.lastRows }
 
   static func mixed(_ value: UInt64) -> UInt64 {
     var x = value

@@ -5,9 +5,9 @@ extension Rule {
     "geometry.angle-units", .error, "angles in radians have values of degrees",
     reason: "Sine and cosine of degrees taken as radians are noise.",
     example: """
-      A channel in 'rad' with values between -180 and 180, or one in 'deg' that never passes 3.15 and varies by more than 6, or goes round within 0 to 6.2832 (it begins anew there, and mostly moves in between). \
+      A channel in 'rad' with values between -180 and 180, or one in 'deg' that goes round within -3.1416 to 3.1416 or 0 to 6.2832 (it begins anew at the other end, and mostly moves in between): a flap of a few degrees does not. \
       Radians are reported where values pass 30 and lie within 360, some rows are more than a turn apart, and the values also turn back: \
-      the unwrapped angle of a wheel goes on in one direction.
+      the unwrapped angle of a wheel goes on in one direction. The unwrapped angle of a motor that turns back does so without jumps: beyond 180 the speed must change by more than a turn from one row to the next, too.
       """,
     remedy: "Correct the units of the channel, or the values.",
     implies: ["values.units"],
@@ -27,6 +27,8 @@ extension Rule {
 private final class AngleCheck: TrackCheck {
   private let track: TrackContext
   private let items: [Quantity]
+  /// Of each channel in radians the largest change of a step from row to row, by column.
+  private var bends: [[Double]]
 
   init?(_ track: TrackContext) {
     items = track.quantities.filter {
@@ -34,46 +36,64 @@ private final class AngleCheck: TrackCheck {
     }
     guard !items.isEmpty, track.rows >= 8 else { return nil }
     self.track = track
+    bends = items.map { Array(repeating: 0, count: $0.columns.count) }
   }
+
+  private static let radians: Set<String> = ["rad", "radian", "radians"]
+
+  func add(_ run: TrackRun) {
+    for (i, item) in items.enumerated() where Self.radians.contains(item.channel.units ?? "") {
+      for element in 0..<item.columns.count
+      where run.facts[item.columns.first + element].step > Self.turn {
+        let column = run.column(item.columns, element)
+        for row in 2 - run.carry..<max(run.count, 2 - run.carry) {
+          let bend = (column[row] - 2 * column[row - 1] + column[row - 2]).magnitude
+          if bend.isFinite { bends[i][element] = max(bends[i][element], bend) }
+        }
+      }
+    }
+  }
+
+  private static let turn = 6.2832 * 1.01
 
   /// Whether radians would move by more than a turn between two rows, and go back as well: only a wheel that turns fast does
-  /// the first, and it does not go back.
-  private static func jumpsAndTurns(_ column: ColumnFacts) -> Bool {
-    column.step > 6.2832 * 1.01 && column.stepSum > 1.5 * (column.maximum - column.minimum)
+  /// the first, and it does not go back; or a motor, whose speed does not change by a turn from row to row.
+  private static func jumpsAndTurns(_ column: ColumnFacts, bend: Double) -> Bool {
+    column.step > turn && column.stepSum > 1.5 * (column.maximum - column.minimum)
+      && (bend > turn || max(column.maximum, -column.minimum) <= 180.001)
   }
 
-  /// Whether values are those of a heading from 0 to 2 pi: they fill the turn, jump from one end to the other, and mostly
+  /// Whether values are those of a heading in radians: they fill the turn, jump from one end to the other, and mostly
   /// move by little. What only goes between two positions rests in most rows.
   private static func goesRound(_ column: ColumnFacts) -> Bool {
-    column.minimum >= 0 && column.maximum <= 6.2832 && column.step > 6.1
+    (column.minimum >= 0 && column.maximum <= 6.2832
+      || column.minimum >= -3.1416 && column.maximum <= 3.1416) && column.step > 6.1
       && column.same * 2 < column.moves && column.meanStep < 0.6
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
-    for item in items {
+    for (i, item) in items.enumerated() {
       let found = facts.facts(item.columns)
       let size = max(found.maximum, -found.minimum)
-      let (units, what): (Set<String>, String)
+      let what: String
       switch item.channel.units ?? "" {
-      case "rad", "radian", "radians":
+      case let units where Self.radians.contains(units):
         guard size > 30, size <= 360.001,
           (0..<item.columns.count).contains(where: {
-            Self.jumpsAndTurns(facts.columns[item.columns.first + $0])
+            Self.jumpsAndTurns(facts.columns[item.columns.first + $0], bend: bends[i][$0])
           })
         else { continue }
-        (units, what) = (["rad"], "angles in radians that look like degrees (extremes)")
+        what = "angles in radians that look like degrees (extremes)"
       case "deg", "degree", "degrees", "°":
         guard
-          size <= 3.1416 && found.maximum - found.minimum > 6
-            || size <= 6.2832
-              && (0..<item.columns.count).contains(where: {
-                Self.goesRound(facts.columns[item.columns.first + $0])
-              })
+          size <= 6.2832,
+          (0..<item.columns.count).contains(where: {
+            Self.goesRound(facts.columns[item.columns.first + $0])
+          })
         else { continue }
-        (units, what) = (["deg"], "angles in degrees that look like radians (extremes)")
+        what = "angles in degrees that look like radians (extremes)"
       default: continue
       }
-      _ = units
       hits.add(
         what, track, channel: item.columns.channel, count: found.finite, rows: 0..<track.rows,
         values: [found.minimum, found.maximum])

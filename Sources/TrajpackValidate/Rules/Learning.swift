@@ -21,7 +21,7 @@ extension Rule {
       the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content (up to six columns of a stream, spread over those that are continuous and no times), \
       and by hashes of some rounded windows (up to three of these columns, eight of their rows at unequal distances, in steps of about a hundredth of the window's range): \
       reported where a quarter of an episode's 32 hashes of a kind (at least 4, of rounded windows 8) are those of an episode of another split, so that a stretch which is less than \
-      about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns that moves there and its hash comes once in the recording. A column rests in a window, and is left out of its hash, where it moves by less than a five-hundredth of \
+      about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns that moves there and its shape comes once in the recording, to about a thirtieth of its range and wherever the rows lie in it; such windows are reported only where three quarters of those that two episodes share lie equally far apart in both, to a row in each stream. So recordings of one oscillation, which are alike anywhere, are no copies, and copies of it are not seen by rounded windows. A column rests in a window, and is left out of its hash, where it moves by less than a five-hundredth of \
       its range in the recording so far (without the most extreme row, which may be a wrong one). What counts is how large rounding or noise is beside the range of values within 16 rows around extremes: a copy stored as float32, or with noise of a ten-thousandth of that range, is found; \
       one with noise of a thousandth of it (four decimals, where 16 rows go by 0.05), with fewer than 8 such windows left, one that is smooth without extremes, repeats itself, is in another unit or at another rate mostly is not. \
       A stream of which two thirds of the episodes and more share windows is a reference that all follow, and does not count as long as another stream is none; the report names it under what was not checked. Rows are taken as the shards have \
@@ -67,7 +67,12 @@ private final class DuplicateCheck: DatasetCheck {
     try comparison.add(
       episode.place(), split: episode.about.split, digest: Self.digest(episode),
       hashes: leakage ? episode.tracks.flatMap(\.windows) : [],
-      near: leakage ? episode.tracks.flatMap(\.nearWindows) : [])
+      near: leakage ? episode.tracks.flatMap(Self.nearWindows) : [])
+  }
+
+  private static func nearWindows(_ track: TrackFacts) -> [EpisodeComparison.Window] {
+    let stream = track.track.stream.name.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF }
+    return zip(track.nearWindows, track.nearRows).map { .init(hash: $0, stream: stream, row: $1) }
   }
 
   /// A hash of all values of an episode; `nil` where none of them varies.

@@ -10,14 +10,57 @@ extension Rule {
       A step number that falls by one in every row; prices at opening that lie near the next row's closing price and far from that of the row before; velocities \
       that are the steps of a position with the other sign. Looked at are channels named so ('step', 'frame', 'index', 'time' and the like; 'open' and 'close'; 'pos' and 'vel', \
       'position' and 'velocity', 'qpos' and 'qvel' of one shape) in tracks of 64 rows or more. A 'time' or 't' that falls may be a clock that counts down: it is reported where its numbers \
-      are dates (seconds since 1970 of 1973 and later, or larger). That a series ran backwards cannot be seen in other channels.
+      are dates (seconds since 1970 of 1973 and later, or larger). A 'step', 'timestep', 'time_step', 'step_index', 'index' or 'tick' that falls in all of ten episodes and more is meant so (steps of a diffusion). Velocities that go the other \
+      way in all of ten episodes and more are a convention (depth is positive), and where of the other episodes less than three quarters have velocities that go with their positions, the two are of different frames: both are not reported. That a series ran backwards cannot be seen in other channels.
       """,
     remedy: "Turn the rows around in the source, or correct the sign of the velocity.",
-    check: .track { ReversedCheck($0) })
+    peers: { ReversedPeers() }, check: .track { ReversedCheck($0) })
+}
+
+/// What is found in all episodes, and velocities of which other episodes say nothing either.
+private final class ReversedPeers: ShareOfTracks {
+  private static let counters: Set<String> = [
+    "step", "timestep", "time_step", "step_index", "index", "tick",
+  ]
+  private static let mostChannels = 4096
+  /// Of each channel, by stream: tracks whose positions and velocities are compared, and those in which they agree.
+  private var courses: [[String]: (tracks: Int, agreeing: Int)] = [:]
+
+  init() {
+    super.init(1) { finding in
+      if finding.what.hasPrefix(ReversedCheck.moves) { return true }
+      guard finding.what == ReversedCheck.falls else { return false }
+      let name = finding.channel?.lowercased().split(separator: "/").last ?? ""
+      return Self.counters.contains(String(name))
+    }
+  }
+
+  override func add(_ episode: EpisodeFacts, _ hits: [Hit]) {
+    super.add(episode, hits)
+    for facts in episode.tracks {
+      for (channel, course) in facts.courses {
+        let stream = facts.track.stream
+        let key = [stream.name, stream.channels[channel].name]
+        guard courses[key] != nil || courses.count < Self.mostChannels else { continue }
+        courses[key, default: (0, 0)].tracks += 1
+        if course > 0.9 { courses[key, default: (0, 0)].agreeing += 1 }
+      }
+    }
+  }
+
+  override func isUsual(_ finding: Finding) -> Bool {
+    if super.isUsual(finding) { return true }
+    guard finding.what.hasPrefix(ReversedCheck.moves),
+      let known = courses[[finding.stream ?? "", finding.channel ?? ""]]
+    else { return false }
+    return 4 * known.agreeing < 3 * (known.tracks - finding.tracks)
+  }
 }
 
 /// Looks for what can only be so in a series that runs backwards.
 private final class ReversedCheck: TrackCheck {
+  fileprivate static let falls = "falls in every row"
+  fileprivate static let moves = "moves against '"
   private static let counters: Set<String> = [
     "time", "timestamp", "t", "date", "step", "timestep", "time_step", "frame", "frame_index",
     "frame_id", "frame_number", "index", "row", "tick", "step_index",
@@ -123,7 +166,7 @@ private final class ReversedCheck: TrackCheck {
         continue
       }
       hits.add(
-        "falls in every row", track, channel: counter.columns.channel, count: track.rows,
+        Self.falls, track, channel: counter.columns.channel, count: track.rows,
         rows: 0..<track.rows)
     }
     for pair in pairs where pair.count >= 14 {
@@ -137,9 +180,11 @@ private final class ReversedCheck: TrackCheck {
           note: "mean distances to '\(other)' of the row before, and of the next one")
       } else {
         let spread = (pair.sums.1 * pair.sums.2).squareRoot()
-        guard spread > 0, pair.sums.0 / spread < -0.9 else { continue }
+        guard spread > 0 else { continue }
+        facts.courses[pair.first.channel] = pair.sums.0 / spread
+        guard pair.sums.0 / spread < -0.9 else { continue }
         hits.add(
-          "moves against '\(other)'", track, channel: pair.first.channel, count: track.rows,
+          Self.moves + "\(other)'", track, channel: pair.first.channel, count: track.rows,
           rows: 0..<track.rows, values: [pair.sums.0 / spread],
           note: "the correlation of its steps with '\(other)'")
       }

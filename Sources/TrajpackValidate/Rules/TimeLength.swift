@@ -10,10 +10,12 @@ extension Rule {
     example: """
       A video of 149 frames beside a state of 150 rows. Streams of the same rate that start together are compared by \
       rows, also with the tracks of entities, which may end earlier but not later; others are not compared. Where time \
-      has no seconds, lengths that differ by more than a twentieth are of other things and not reported.
+      has no seconds, lengths that differ by more than a twentieth are of other things and not reported, nor is a stream that has exactly one row more, or one \
+      less, in each of ten episodes and more: observations before and after each action.
       """,
     remedy:
       "Find which rows were lost, or cut all streams to what they share ('trajpack convert --on-mismatch truncate').",
+    peers: { LengthPeers() },
     check: .episode { episode, hits in
       // The first stream of each rate and start.
       var references: [(start: Rational, rate: Rational, facts: TrackFacts)] = []
@@ -46,4 +48,32 @@ extension Rule {
         }
       }
     })
+}
+
+/// Streams that have one row more or less than another in every episode.
+private final class LengthPeers: ShareOfTracks {
+  /// Of each stream how many tracks have a row more, and a row less.
+  private var counts: [String: (more: Int, less: Int)] = [:]
+
+  init() { super.init(1) }
+
+  override func add(_ episode: EpisodeFacts, _ hits: [Hit]) {
+    super.add(episode, hits)
+    for hit in hits {
+      guard hit.entity == nil, let stream = hit.stream, let values = hit.places.first?.values,
+        values.count == 2,
+        counts[stream] != nil || counts.count < 4096
+      else { continue }
+      let difference = values[0] - values[1]
+      if difference == 1 { counts[stream, default: (0, 0)].more += 1 }
+      if difference == -1 { counts[stream, default: (0, 0)].less += 1 }
+    }
+  }
+
+  override func isUsual(_ finding: Finding) -> Bool {
+    guard super.isUsual(finding), let found = finding.stream.flatMap({ counts[$0] }) else {
+      return false
+    }
+    return max(found.more, found.less) == finding.tracks
+  }
 }

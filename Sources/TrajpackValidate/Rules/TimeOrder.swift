@@ -31,7 +31,8 @@ extension Rule {
       """,
     example:
       """
-      Times 0.1, 0.2, 0.2, 0.3; a clock that stands still from row 100 on. Streams most of whose rows share times (events) are not reported, unless it is one stretch of 32 rows or more that has most of them.
+      Times 0.1, 0.2, 0.2, 0.3; a clock that stands still from row 100 on. Streams most of whose rows share times (events) are not reported, unless it is one stretch of 32 rows or more that has most of them. \
+      Where steps are of many sizes (fewer than half are within a half of the median of a run) events fall on one time by chance: only rows that are equal otherwise, too, are reported.
       """,
     remedy: "Remove repeated rows, or keep more digits of the times.",
     implies: ["time.jitter"],
@@ -53,6 +54,10 @@ private final class TimeOrderCheck: TrackCheck {
   /// Neighbouring rows that share a time, now and at most.
   private var still = 0
   private var longest = 0
+  /// Those of which the whole row is equal.
+  private var copies = Spots()
+  /// Steps that are not 0, and those of them that are about as long as most.
+  private var steps = (all: 0, usual: 0)
 
   init?(_ track: TrackContext, wanted: Wanted) {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
@@ -83,11 +88,40 @@ private final class TimeOrderCheck: TrackCheck {
         (isLess, isEqual) = (last.map { time < $0 } ?? false, last == time)
       }
       if wanted == .backwards, isLess { spots.add(run.first + row, time) }
-      if wanted == .duplicate, isEqual { spots.add(run.first + row, time) }
+      if wanted == .duplicate, isEqual {
+        spots.add(run.first + row, time)
+        if isCopy(run, row) { copies.add(run.first + row, time) }
+      }
       still = isEqual ? still + 1 : 0
       longest = max(longest, still)
       (last, lastTick) = (time, tick)
     }
+    if wanted == .duplicate { countSteps(times, run) }
+  }
+
+  /// Whether all numbers of a row are those of the row before.
+  private func isCopy(_ run: TrackRun, _ row: Int) -> Bool {
+    guard row - 1 >= -run.carry else { return false }
+    return track.columns.allSatisfy { columns in
+      columns.isField
+        || (0..<columns.count).allSatisfy {
+          let column = run.column(columns, $0)
+          return column[row] == column[row - 1] || column[row].isNaN && column[row - 1].isNaN
+        }
+    }
+  }
+
+  private func countSteps(_ times: UnsafePointer<Double>, _ run: TrackRun) {
+    var found: [Double] = []
+    for row in 1 - min(run.carry, 1)..<max(run.count, 1) {
+      let step = (times[row] - times[row - 1]).magnitude
+      if step > 0, step.isFinite { found.append(step) }
+    }
+    guard !found.isEmpty else { return }
+    found.sort()
+    let median = found[found.count / 2]
+    steps.all += found.count
+    steps.usual += found.count { (0.5...1.5).contains($0 / median) }
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
@@ -97,7 +131,9 @@ private final class TimeOrderCheck: TrackCheck {
     case .duplicate:
       let hasStopped = longest >= 32 && longest * 2 > spots.count
       guard spots.count * 2 < track.rows || hasStopped else { return }
-      hits.add("neighbouring rows have the same time", track, channel: channel, spots)
+      hits.add(
+        "neighbouring rows have the same time", track, channel: channel,
+        steps.usual * 2 >= steps.all || hasStopped ? spots : copies)
     }
   }
 }

@@ -11,7 +11,7 @@ extension Rule {
       A force that is 3.25 in every row of one of 20 episodes, and changes in all others. Reported of scalar and position channels of up to 64 numbers that \
       are no whole numbers, where at least nine of ten episodes vary, from 10 episodes on. Of a vector all numbers have one value, or one of them that changes in 95 % of the steps of every other episode (a joint that \
       moves rarely rests; a position whose one number stays moves in a plane). A value at or beyond the least or the greatest \
-      of the other episodes is a rest position (a brake that nobody touched), and is not reported.
+      of the other episodes is a rest position (a brake that nobody touched), and is not reported, nor is exactly 0 of all numbers, or of the one, where most other episodes go through 0 there: a base that was not driven.
       """,
     remedy: "Mark the channel as missing in these episodes, or leave them out.",
     check: .dataset { DeadCheck() })
@@ -32,11 +32,18 @@ private final class DeadCheck: DatasetCheck {
     /// Episodes in which it varies, those in which it changes nearly always, and those in which it alone has one value.
     var varying: Int32 = 0
     var lively: Int32 = 0
+    /// Episodes in which it varies and goes to 0 or through it.
+    var crossing: Int32 = 0
     var dead: Int32 = 0
     var deadLow = Double.infinity
     var deadHigh = -Double.infinity
     /// Of the first of these.
     var place: Place?
+
+    /// Whether it may come to rest at 0.
+    var restsAtZero: Bool { 2 * crossing > varying }
+    /// Whether it has one value in some episodes because it rests.
+    var isResting: Bool { deadLow == 0 && deadHigh == 0 && restsAtZero }
   }
   private struct Known {
     var varying = 0
@@ -98,6 +105,7 @@ private final class DeadCheck: DatasetCheck {
       if !found.isConstant {
         item.elements[element].varying += 1
         if found.same * 20 <= found.moves { item.elements[element].lively += 1 }
+        if found.minimum <= 0, found.maximum >= 0 { item.elements[element].crossing += 1 }
         item.elements[element].minimum = min(item.elements[element].minimum, found.minimum)
         item.elements[element].maximum = max(item.elements[element].maximum, found.maximum)
         continue
@@ -138,6 +146,11 @@ private final class DeadCheck: DatasetCheck {
     }
   }
 
+  private static func rests(_ values: [Double], _ item: Known) -> Bool {
+    values.allSatisfy { $0 == 0 }
+      && item.elements.allSatisfy { $0.varying == 0 || $0.restsAtZero }
+  }
+
   var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
@@ -149,6 +162,7 @@ private final class DeadCheck: DatasetCheck {
         let (low, high) = (found.elements[main].minimum, found.elements[main].maximum)
         let inside = found.dead.filter {
           $0.values.count > main && $0.values[main] > low && $0.values[main] < high
+            && !Self.rests($0.values, found)
         }
         var count = inside.reduce(0) { $0 + $1.count }
         if main == 0, found.more > 0, found.moreLow > low, found.moreHigh < high {
@@ -164,7 +178,8 @@ private final class DeadCheck: DatasetCheck {
       // A number of a vector that never rests elsewhere.
       let alone = found.elements.filter {
         $0.dead > 0 && $0.varying + $0.dead >= 10 && $0.varying >= 9 * $0.dead
-          && $0.lively == $0.varying && $0.deadLow > $0.minimum && $0.deadHigh < $0.maximum
+          && $0.lively == $0.varying && !$0.isResting && $0.deadLow > $0.minimum
+          && $0.deadHigh < $0.maximum
       }
       if !alone.isEmpty {
         let count = alone.reduce(0) { $0 + Int($1.dead) }

@@ -8,7 +8,7 @@ extension Rule {
       Wind speeds between 0 and 30, and -9999 in some rows. Reported of -1, -99, -999, -9999, -99999, 99, 999, 9999, \
       99999, 1e20 and the like where the number comes at least twice and lies further from all other values of the track \
       than twice what those cover, or, if it is negative and they are not, than what they cover (for -1 among values of 0 and more: where they are no whole numbers). -1, -99 and 99 \
-      are not reported in more than half of the rows, nor others where fewer than 16 rows have another value. Of labels, which arrays of integers are unless something else is said, only those \
+      are not reported in more than half of the rows, nor others where fewer than 16 rows have another value; -1 is none in channels whose name has the word reward, return, cost, penalty or score, nor -99 and the like where units or name say dB. Of labels, which arrays of integers are unless something else is said, only those \
       are looked at that change in at least half of the steps and whose other values cover 16 and more: a few ids with a number of none are meant so.
       """,
     remedy:
@@ -96,7 +96,7 @@ private final class SentinelCheck: TrackCheck {
           continue
         }
         let word = found.words.keys.sorted().first {
-          Self.isWord($0, found.words[$0] ?? 0, column, others)
+          !Self.isMeant($0, item.channel) && Self.isWord($0, found.words[$0] ?? 0, column, others)
         }
         if let word { words.insert(word) }
       }
@@ -106,6 +106,21 @@ private final class SentinelCheck: TrackCheck {
           channel: item.columns.channel, spots[i][word] ?? Spots())
       }
     }
+  }
+
+  private static let scores: Set<String> = [
+    "reward", "rewards", "return", "returns", "cost", "costs", "penalty", "score", "scores",
+  ]
+  private static let levels: Set<String> = ["db", "dbfs", "dbm", "dba", "dbw", "dbv"]
+
+  /// Whether a number is what its channel says by itself: a price of a failure, or the least level of a meter.
+  private static func isMeant(_ value: Double, _ channel: Channel) -> Bool {
+    func isNamed(_ text: String, _ words: Set<String>) -> Bool {
+      text.lowercased().split { !$0.isLetter }.contains { words.contains(String($0)) }
+    }
+    if value == -1 { return isNamed(channel.name, scores) }
+    return (-100..<0).contains(value)
+      && (isNamed(channel.units ?? "", levels) || isNamed(channel.name, levels))
   }
 
   /// Whether a column of labels goes up and down as measurements do.

@@ -8,7 +8,7 @@ extension Rule {
       "A wrong unit, a wrong rate or a jump: speeds, losses of motion and normalised steps are off by as much.",
     example: """
       A position in metres that moves by 40 m in a row of 20 ms. Reported where a coordinate of a position whose units are a length moves by more than 1,000 m in a second, or an angle or \
-      quaternion turns faster than the configuration allows: "speed": {"position": 10, "angle": 720} gives metres and degrees in a second. Angles have no limit \
+      quaternion turns faster than the configuration allows: "speed": {"position": 10, "angle": 720} gives metres and degrees in a second. Without it, a smooth course far away is not reported either (a satellite: the speed is within a fifth of that of the rows before and after, and the largest coordinate is as far as it goes in 100 s). Angles have no limit \
       without it, as positions without units have none.
       """,
     remedy:
@@ -26,6 +26,8 @@ private final class SpeedCheck: TrackCheck {
     var limit: Double
     /// A whole turn, for angles; 0 otherwise.
     var turn: Double
+    /// Whether the user has said the limit: a smooth course beyond it counts, too.
+    var isGiven: Bool
   }
   private let track: TrackContext
   private let items: [Item]
@@ -45,17 +47,20 @@ private final class SpeedCheck: TrackCheck {
         guard let units = item.channel.units, let metre = DepthEncoding.metres(units) else {
           return nil
         }
-        return Item(quantity: item, limit: (limits.position ?? 1000) / metre, turn: 0)
+        return Item(
+          quantity: item, limit: (limits.position ?? 1000) / metre, turn: 0,
+          isGiven: limits.position != nil)
       case .angle:
         guard let limit = limits.angle, let units = item.channel.units else { return nil }
         switch units {
-        case "deg": return Item(quantity: item, limit: limit, turn: 360)
-        case "rad": return Item(quantity: item, limit: limit * .pi / 180, turn: 2 * .pi)
+        case "deg": return Item(quantity: item, limit: limit, turn: 360, isGiven: true)
+        case "rad":
+          return Item(quantity: item, limit: limit * .pi / 180, turn: 2 * .pi, isGiven: true)
         default: return nil
         }
       case .quaternion:
         guard let limit = limits.angle, item.channel.shape.last == 4 else { return nil }
-        return Item(quantity: item, limit: limit, turn: 0)
+        return Item(quantity: item, limit: limit, turn: 0, isGiven: true)
       default: return nil
       }
     }
@@ -104,13 +109,37 @@ private final class SpeedCheck: TrackCheck {
 
   private func look(_ run: TrackRun, _ i: Int, _ column: UnsafePointer<Double>) {
     let item = items[i]
+    let far = item.isGiven ? .infinity : distance(run, item.quantity.columns)
     for row in 1 - min(run.carry, 1)..<max(run.count, 1) {
+      if far.isFinite, isSmooth(column, run, row),
+        100 * (column[row] - column[row - 1]).magnitude <= far * seconds(run, row)
+      {
+        continue
+      }
       var size = (column[row] - column[row - 1]).magnitude
       if item.turn > 0 {
         size = size.truncatingRemainder(dividingBy: item.turn)
         size = min(size, item.turn - size)
       }
       take(size / seconds(run, row), run, i, row)
+    }
+  }
+
+  /// The largest coordinate.
+  private func distance(_ run: TrackRun, _ columns: TrackContext.Columns) -> Double {
+    (0..<columns.count).reduce(0) {
+      let facts = run.facts[columns.first + $1]
+      return max($0, max(facts.maximum, -facts.minimum))
+    }
+  }
+
+  /// Whether the speed at a row is about that of the row before and of the next one, as far as the run has these.
+  private func isSmooth(_ column: UnsafePointer<Double>, _ run: TrackRun, _ row: Int) -> Bool {
+    let speed = (column[row] - column[row - 1]) / seconds(run, row)
+    return [row - 1, row + 1].allSatisfy {
+      guard $0 - 1 >= -run.carry, $0 < run.count else { return true }
+      let other = (column[$0] - column[$0 - 1]) / seconds(run, $0)
+      return (other - speed).magnitude <= 0.2 * speed.magnitude
     }
   }
 

@@ -9,12 +9,12 @@ extension Rule {
     example: """
       A temperature of 21.4, 21.4, 2140.0, 21.5. Reported where a row lies at least 100 times as far from both \
       neighbours as the larger steps around it (the 90th percentile of up to some thousand rows), and the neighbours \
-      agree within a tenth of that. Channels of whole numbers, angles and directions, and steps that stay, are not reported, nor are steps of nine tenths of a turn and more in a channel within \
+      agree within a tenth of that. What comes in half of ten episodes and more (a contact, a reward at a goal) is how the signal is, and is not reported. Channels of whole numbers, angles and directions, and steps that stay, are not reported, nor are steps of nine tenths of a turn and more in a channel within \
       0 and 360 or -180 and 180, or the same in radians: a heading near north.
       """,
     remedy: "Mark the row as missing in the source, or interpolate it there.",
     implies: ["values.sentinel", "values.units"],
-    needs: .turn,
+    needs: .turn, peers: { ShareOfTracks(0.5) },
     check: .track { SpikeCheck($0) })
 }
 

@@ -13,7 +13,7 @@ extension Rule {
       track does not begin with such a stretch. Clocks and counters do not count as other channels. A channel of which every fourth change or more turns around has noise, and does not rest. \
       A value that stays within a hundredth of the \
       largest or smallest of the track has reached an end (a full tank, a clamp, silence) and is not reported, nor is a channel that rests for 4 to 31 rows \
-      twice elsewhere. Whole numbers are looked at where they cover 256 and more (fewer repeat by themselves), and a tenth of the changes go up and a tenth go down: counters stop on purpose. Not seen is a sensor that sticks for less than 32 rows, or in a track of less than 96.
+      twice elsewhere. A channel whose numbers all are exactly 0 in these rows rests, as a joystick that was let go. Whole numbers are looked at where they cover 256 and more (fewer repeat by themselves), and a tenth of the changes go up and a tenth go down: counters stop on purpose. Not seen is a sensor that sticks for less than 32 rows, or in a track of less than 96.
       """,
     remedy: "Mark these rows as missing in the source.",
     implies: ["values.saturated"],
@@ -150,13 +150,24 @@ private final class StuckCheck: TrackCheck {
     let still = stretch.rows - stretch.count
     let others = known.moves - still
     guard others >= Self.leastOthers, (known.same - still) * 20 <= others,
-      moves(elsewhere: i, element, stretch.places[0].rows.count, facts)
+      moves(elsewhere: i, element, stretch.places[0].rows.count, facts), !rests(i, stretch)
     else { return nil }
     if stretch.turns * 4 >= stretch.rises + stretch.falls { return stretch }
     let usual = (known.stepSum - stretch.jumpSum) / Double(others)
     let jumping = stretch.jumps.count { $0 >= 4 * usual }
     guard !stretch.isFirst, jumping * 2 >= stretch.count else { return nil }
     return stretch
+  }
+
+  /// Whether all numbers of a channel are 0 where one of them stands still.
+  private func rests(_ i: Int, _ stretch: Stretch) -> Bool {
+    stretch.places.allSatisfy { place in
+      place.value == 0
+        && stretches[i].allSatisfy { other in
+          other.count == stretch.count
+            && other.places.contains { $0.value == 0 && $0.rows == place.rows }
+        }
+    }
   }
 
   /// Whether another column that changes nearly always goes on in these rows: its own longest stretch is short. A clock or

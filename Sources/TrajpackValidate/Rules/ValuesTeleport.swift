@@ -1,3 +1,4 @@
+import CPlatform
 import TrajpackFormat
 
 extension Rule {
@@ -11,7 +12,8 @@ extension Rule {
       A robot that moves by 2 mm a row and in one row by 1.3 m, where it stays. Reported where a step of a position is 100 times as far as the larger \
       steps around it (the 90th percentile of up to some thousand rows) and the place is not left again at once, which is 'values.spike'; in at most a \
       hundredth of the rows. Where nine of ten steps around are 0, as of an object that rests until it is moved, a step is compared with the whole way that it goes otherwise: reported are steps of four times as far as all steps \
-      below half of the largest together, if these are 8 or more; what only jumps from place to place, as a goal does, is not. Channels of two or three numbers that are called 'pos', 'position', 'xyz', 'eef', 'location' or 'translation' are looked at, too.
+      below half of the largest together, if these are 8 or more; what only jumps from place to place, as a goal does, is not. A coordinate that goes to one end of its range and on from the other end, to three of the larger steps, begins again there \
+      (a periodic box, a longitude) and does not jump. Channels of two or three numbers that are called 'pos', 'position', 'xyz', 'eef', 'location' or 'translation' are looked at, too.
       """,
     remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
     implies: ["values.spike", "values.speed", "geometry.bone-length"],
@@ -40,12 +42,14 @@ private final class TeleportCheck: TrackCheck {
         let facts = run.facts[item.columns.first + element]
         // Most columns end here.
         guard TrackSketch.hasJump(facts) else { continue }
-        look(run.column(item.columns, element), run, i)
+        look(run.column(item.columns, element), run, i, facts)
       }
     }
   }
 
-  private func look(_ column: UnsafePointer<Double>, _ run: TrackRun, _ i: Int) {
+  private func look(
+    _ column: UnsafePointer<Double>, _ run: TrackRun, _ i: Int, _ facts: tp_column_facts
+  ) {
     steps.removeAll(keepingCapacity: true)
     for row in 1 - min(run.carry, 1)..<run.count {
       let step = (column[row] - column[row - 1]).magnitude
@@ -60,11 +64,20 @@ private final class TeleportCheck: TrackCheck {
       let size = (column[row] - column[row - 1]).magnitude
       guard after < run.count, size >= least, size.isFinite,
         (column[after] - column[row]).magnitude <= 0.1 * size,
-        row - 2 < -run.carry || (column[row - 1] - column[row - 2]).magnitude <= 0.1 * size
+        row - 2 < -run.carry || (column[row - 1] - column[row - 2]).magnitude <= 0.1 * size,
+        !Self.beginsAgain(column[row - 1], column[row], steps[steps.count * 9 / 10], facts)
       else { continue }
       // How far it jumps, and in which direction.
       spots[i].add(run.first + row, column[row] - column[row - 1])
     }
+  }
+
+  /// Whether a step goes from one end of a column's range to the other.
+  private static func beginsAgain(
+    _ before: Double, _ after: Double, _ usual: Double, _ facts: tp_column_facts
+  ) -> Bool {
+    let (low, high) = (min(before, after), max(before, after))
+    return usual > 0 && low - facts.minimum <= 3 * usual && facts.maximum - high <= 3 * usual
   }
 
   /// The size of a step from which on it is a jump, by all steps in order; `nil` where none is.

@@ -1,3 +1,4 @@
+import CPlatform
 import TrajpackFormat
 
 extension Rule {
@@ -8,10 +9,12 @@ extension Rule {
     example: """
       An int16 channel that goes 32760, 32766, -32764. Reported where neighbouring rows differ by more than nine tenths \
       of the range of the stored type, both near its ends, and the step through the end is no larger than a hundredth of \
-      the range, where all other steps together have a mean of at most a twentieth of the range. Angles and types of 8 and 64 bits are not reported, nor labels that are at an end itself beside the step, as a number of none is, nor what goes one way and mostly by one: a counter of messages or rows, which begins again at its end, and of which messages may be lost; an encoder that moves by one at a time looks the same.
+      the range, or than three times the mean of the other steps and a twentieth of the range, where all other steps together have a mean of at most a twentieth of the range. Angles, by their kind or a word of their name \
+      (heading, encoder, angle, phase, ticks, yaw, azimuth, bearing and the like), begin again on purpose, as does an unsigned channel that does so in more than half of ten episodes and more; both are not reported, nor are types of 8 and 64 bits, nor labels that are at an end itself beside the step, as a number of none is, nor what goes one way and mostly by one: a counter of messages or rows, which begins again at its end, and of which messages may be lost; an encoder that moves by one at a time looks the same.
       """,
     remedy: "Unwrap it in the source, and store it in a larger type.",
-    concerns: { LimitCheck.range($0.channel.type) != nil },
+    concerns: { LimitCheck.range($0.channel.type) != nil && !WrapCheck.goesRound($0.channel) },
+    peers: { ShareOfTracks(0.5) { $0.what.hasPrefix("uint") } },
     check: .track { WrapCheck($0) })
 }
 
@@ -28,12 +31,26 @@ private final class WrapCheck: TrackCheck {
   }
   private let track: TrackContext
   private var items: [Item]
+  /// Words of names of what goes round.
+  private static let round: Set<String> = [
+    "heading", "encoder", "enc", "angle", "phase", "tick", "ticks", "yaw", "azimuth", "bearing",
+    "theta", "phi", "course", "hall",
+    "rotor", "hdg", "resolver",
+  ]
+
+  /// Whether a channel is an angle by a word of its name.
+  static func goesRound(_ channel: Channel) -> Bool {
+    channel.name.lowercased().split { !$0.isLetter }.contains { word in
+      round.contains(String(word))
+        || round.contains { $0.count > 4 && (word.hasSuffix($0) || word.hasPrefix($0)) }
+    }
+  }
 
   init?(_ track: TrackContext) {
     guard track.rows >= 8 else { return nil }
     items = track.numbers.compactMap { item in
       guard let ends = LimitCheck.range(item.channel.type), !item.columns.isField,
-        item.columns.count <= 64,
+        item.columns.count <= 64, !Self.goesRound(item.channel),
         item.isCount || item.channel.kind == .scalar || item.channel.kind == .position
       else { return nil }
       return Item(
@@ -57,19 +74,37 @@ private final class WrapCheck: TrackCheck {
         if mayCount {
           items[i].columns[element].counting.add(column, rows, values: items[i].range + 1)
         }
-        if isWide { look(column, rows, run.first, &items[i], element) }
+        if isWide {
+          let limit = limit(column, rows, facts, items[i].range)
+          look(column, rows, run.first, limit, &items[i], element)
+        }
       }
     }
   }
 
+  /// How long a step through the end may be: a hundredth of the range, or what the other steps of a fast signal are.
+  private func limit(
+    _ column: UnsafePointer<Double>, _ rows: Range<Int>, _ facts: tp_column_facts, _ range: Double
+  ) -> Double {
+    var (wide, count) = (0.0, Int64(0))
+    for row in rows {
+      let step = (column[row] - column[row - 1]).magnitude
+      guard step > 0.9 * range else { continue }
+      (wide, count) = (wide + step, count + 1)
+    }
+    guard facts.moves > count else { return 0.01 * range }
+    let usual = (facts.step_sum - wide) / Double(facts.moves - count)
+    return max(0.01 * range, min(3 * usual, 0.05 * range))
+  }
+
   private func look(
-    _ column: UnsafePointer<Double>, _ rows: Range<Int>, _ first: Int, _ item: inout Item,
-    _ element: Int
+    _ column: UnsafePointer<Double>, _ rows: Range<Int>, _ first: Int, _ limit: Double,
+    _ item: inout Item, _ element: Int
   ) {
     for row in rows {
       let (before, here) = (column[row - 1], column[row])
       let step = (here - before).magnitude
-      guard step > 0.9 * item.range, item.range + 1 - step < 0.01 * item.range else { continue }
+      guard step > 0.9 * item.range, item.range + 1 - step < limit else { continue }
       item.sum += step
       let isEnd = [before, here].contains {
         $0 == item.ends.lowerBound || $0 == item.ends.upperBound
