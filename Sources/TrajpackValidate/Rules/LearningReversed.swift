@@ -9,7 +9,7 @@ extension Rule {
     example: """
       A step number that falls by one in every row; prices at opening that lie near the next row's closing price and far from that of the row before; velocities \
       that are the steps of a position with the other sign. Looked at are channels named so ('step', 'frame', 'index', 'time' and the like; 'open' and 'close'; 'pos' and 'vel', \
-      'position' and 'velocity', 'qpos' and 'qvel' of one shape) in tracks of 64 rows or more. A 'time' or 't' that falls may be a clock that counts down: it is reported where its numbers \
+      'position' and 'velocity', 'qpos' and 'qvel' of one shape, also at the end of longer names: 'robot0_eef_pos') in tracks of 64 rows or more. A 'time' or 't' that falls may be a clock that counts down: it is reported where its numbers \
       are dates (seconds since 1970 of 1973 and later, or larger). A 'step', 'timestep', 'time_step', 'step_index', 'index' or 'tick' that falls in all of ten episodes and more is meant so (steps of a diffusion). Velocities that go the other \
       way in all of ten episodes and more are a convention (depth is positive), and where of the other episodes less than three quarters have velocities that go with their positions, the two are of different frames: both are not reported. That a series ran backwards cannot be seen in other channels.
       """,
@@ -65,11 +65,17 @@ private final class ReversedCheck: TrackCheck {
     "time", "timestamp", "t", "date", "step", "timestep", "time_step", "frame", "frame_index",
     "frame_id", "frame_number", "index", "row", "tick", "step_index",
   ]
+  /// Words with which names end, and those of what belongs to them: 'pos', 'eef_pos'.
   private static let pairs = [
     ("open", "close"), ("pos", "vel"), ("position", "velocity"), ("qpos", "qvel"),
-    ("positions", "velocities"), ("joint_pos", "joint_vel"),
-    ("joint_positions", "joint_velocities"),
+    ("positions", "velocities"),
   ]
+
+  /// The name of what belongs to a channel of that name; `nil` where it does not end so.
+  private static func partner(of name: String, _ first: String, _ second: String) -> String? {
+    guard name == first || name.hasSuffix("_" + first) else { return nil }
+    return name.dropLast(first.count) + second
+  }
   /// Seconds since 1970 of a day in 1973: no game is so long, and no recording is older.
   private static let leastDate = 1e8
   private struct Counter {
@@ -95,7 +101,7 @@ private final class ReversedCheck: TrackCheck {
     self.track = track
     func name(_ columns: TrackContext.Columns) -> String {
       let whole = track.stream.channels[columns.channel].name.lowercased()
-      return whole.split(separator: "/").last.map(String.init) ?? whole
+      return whole.split { $0 == "/" || $0 == "." }.last.map(String.init) ?? whole
     }
     var named: [String: TrackContext.Columns] = [:]
     for columns in track.columns
@@ -106,8 +112,11 @@ private final class ReversedCheck: TrackCheck {
         counters.append(Counter(columns: columns, mayCountDown: name == "time" || name == "t"))
       }
     }
-    for (first, second) in Self.pairs {
-      guard let a = named[first], let b = named[second], a.count == b.count else { continue }
+    for (name, a) in named.sorted(by: { $0.key < $1.key }) {
+      let found = Self.pairs.lazy.compactMap { first, second in
+        Self.partner(of: name, first, second).map { (first, $0) }
+      }.first
+      guard let (first, other) = found, let b = named[other], a.count == b.count else { continue }
       if first != "open" {
         // An angle that wraps, and what has other shapes, says nothing.
         guard track.stream.channels[a.channel].kind != .angle,

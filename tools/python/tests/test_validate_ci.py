@@ -289,3 +289,16 @@ def test_a_clock_that_stops_is_seen_wherever_it_does(tmp_path: Path, row: int) -
     out = json.loads(run("validate", tmp_path / "ds", "--json", "-q").stdout)
     (found,) = [f for f in out["findings"] if f["rule"] == "time.duplicate"]
     assert found["count"] == 399 - row
+
+
+@pytest.mark.parametrize("names", [("qpos", "qvel"), ("state.qpos", "state.qvel"), ("robot0_joint_pos", "robot0_joint_vel"),
+                                   ("robot0_eef_pos", "robot0_eef_vel")])
+def test_velocities_of_the_other_sign_are_seen_under_longer_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    random = np.random.default_rng(6)
+    episodes = []
+    for number in range(12):
+        course = np.cumsum(np.cumsum(random.normal(0, .0005, (300, 7)), 0), 0)
+        sign = -1 if number == 4 else 1
+        episodes.append({"s": {names[0]: course, names[1]: sign * np.gradient(course, .02, axis=0)}})
+    out = run("validate", dataset(tmp_path / "ds", episodes), "--select", "learning.reversed", "-q", code=0).stdout
+    assert "e04" in out and "e05" not in out
