@@ -32,6 +32,7 @@
         }
         if box.kind == "sidx" { promised = try max(promised, reach(&bytes, box)) }
         if box.kind == "moof" { isFragmented = true }
+        if box.kind == "moov" { try checkEdits(&bytes, box) }
         kinds.insert(box.kind)
         offset = box.end
       }
@@ -54,6 +55,62 @@
             + "be noticed")
       }
       return structure
+    }
+
+    /// Refuses a video whose edit list shows more than one part of it (14496-12, 8.6.6): libavformat gives the packets of
+    /// each part with all that its first picture needs, some of them twice.
+    private static func checkEdits(_ bytes: inout ByteWindow, _ movie: Box) throws(TrajpackError) {
+      for track in try children(&bytes, of: movie) where track.kind == "trak" {
+        let parts = try children(&bytes, of: track)
+        guard let edits = parts.first(where: { $0.kind == "edts" }),
+          let media = parts.first(where: { $0.kind == "mdia" }),
+          let handler = try children(&bytes, of: media).first(where: { $0.kind == "hdlr" }),
+          try bytes.number(at: handler.body + 8, 4) == tag("vide"),
+          let list = try children(&bytes, of: edits).first(where: { $0.kind == "elst" })
+        else { continue }
+        let shown = try segments(&bytes, list)
+        guard shown > 1 else { continue }
+        throw TrajpackError(
+          .data,
+          "its edit list shows \(shown) parts of the film, one after the other, which is not read; "
+            + ContainerStructure.asOneFilm)
+      }
+    }
+
+    /// How many entries of an edit list show something of the media.
+    private static func segments(_ bytes: inout ByteWindow, _ list: Box) throws(TrajpackError)
+      -> Int
+    {
+      let width: Int64 = try bytes.number(at: list.body, 1) == 1 ? 8 : 4
+      let empty = width == 8 ? UInt64.max : UInt64(UInt32.max)
+      let size = 2 * width + 4
+      let count = try bytes.number(at: list.body + 4, 4) ?? 0
+      var shown = 0
+      for entry in 0..<min(Int64(clamping: count), max(list.end - list.body - 8, 0) / size) {
+        let time = try bytes.number(at: list.body + 8 + entry * size + width, Int(width))
+        if let time, time != empty { shown += 1 }
+      }
+      return shown
+    }
+
+    private static func tag(_ kind: String) -> UInt64 {
+      kind.utf8.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The boxes in a box, as far as they can be told; what follows damage is libavformat's to refuse.
+    private static func children(_ bytes: inout ByteWindow, of box: Box) throws(TrajpackError)
+      -> [Box]
+    {
+      var out: [Box] = []
+      var at = box.body
+      while at + 8 <= box.end, out.count < 4096 {
+        guard let size = try bytes.number(at: at, 4), size == 1 || size >= 8 || size == 0,
+          let child = try? header(&bytes, at: at), child.end > at, child.end <= box.end
+        else { break }
+        out.append(child)
+        at = child.end
+      }
+      return out
     }
 
     private struct Box {

@@ -26,6 +26,7 @@
       while try demuxer.next() {
         guard let packet = demuxer.packet?.pointee else { break }
         let entry = try entry(packet, number: index.packets.count, index.stream, &prover)
+        try checkOrder(entry, after: index.packets.dts.last)
         index.packets.append(entry)
         try onPacket(entry)
       }
@@ -72,6 +73,20 @@
         duration: packet.duration > 0 ? packet.duration : VideoPackets.absent,
         size: packet.size, offset: try prover.offset(of: payload, near: packet.pos),
         flags: flags, payload: payload)
+    }
+
+    /// Packets are decoded in the order of their decoding times: where the container's is another, pictures would be made
+    /// of packets of different parts.
+    private static func checkOrder(
+      _ packet: VideoPacket, after last: Int64?
+    ) throws(TrajpackError) {
+      guard let last, last != VideoPackets.absent, packet.dts != VideoPackets.absent,
+        packet.dts < last
+      else { return }
+      throw TrajpackError(
+        .data,
+        "packet \(packet.number) is to be decoded before the one in front of it, as in films that are put together of parts; "
+          + ContainerStructure.asOneFilm)
     }
 
     /// Compares what was demuxed with what the container says it holds.

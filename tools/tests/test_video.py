@@ -81,3 +81,45 @@ def test_linked(archives):
 
 def test_dropped(archives):
     assert list(video_tracks(archives / "drop")) == []
+
+
+def edited(source, edits):
+    """The mp4 with another edit list: (duration, media time, rate) of each part."""
+    import struct
+
+    def boxes(data):
+        out, at = b"", 0
+        while at < len(data):
+            size, kind = struct.unpack(">I4s", data[at:at + 8])
+            body, at = data[at + 8:at + size], at + size
+            if kind in (b"moov", b"trak", b"edts"):
+                body = boxes(body)
+            if kind == b"elst":
+                body = struct.pack(">II", 0, len(edits)) + b"".join(struct.pack(">IiI", *edit) for edit in edits)
+            out += struct.pack(">I4s", len(body) + 8, kind) + body
+        return out
+    return boxes(source)
+
+
+FRAME = 512
+EDITS = {"one": ([(500, 5 * FRAME, 65536)], 15), "empty first": ([(500, -1, 65536), (500, 0, 65536)], 15),
+         "two": ([(500, 5 * FRAME, 65536), (500, 33 * FRAME, 65536)], 0), "reverse": ([(500, 30 * FRAME, 65536), (500, 10 * FRAME, 65536)], 0),
+         "twice": ([(500, 0, 65536), (500, 0, 65536)], 0), "empty within": ([(500, 0, 65536), (500, -1, 65536), (500, 30 * FRAME, 65536)], 0)}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edit_lists_of_one_part_are_read_and_of_several_refused(trajpack, tmp_path, name):
+    """Of several, libavformat's packets go back in time: frames of the second part were made of packets of the first."""
+    edits, frames = EDITS[name]
+    subprocess.run("ffmpeg -v error -y -f lavfi -i testsrc2=size=96x64:rate=30 -frames:v 60 -c:v libx264 -bf 0 -g 10 -pix_fmt "
+                   f"yuv420p {tmp_path}/whole.mp4", shell=True, check=True)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "rgb.mp4").write_bytes(edited((tmp_path / "whole.mp4").read_bytes(), edits))
+    done = subprocess.run([trajpack, "convert", tmp_path / "r", tmp_path / "ds", "--quiet", "--frame-hashes"], capture_output=True, text=True)
+    if not frames:
+        assert done.returncode == 1 and "parts of the film" in done.stderr and "ffv1" in done.stderr
+        assert not (tmp_path / "ds").exists()
+        return
+    assert done.returncode == 0, done.stderr
+    told = subprocess.run([trajpack, "verify", "--frames", tmp_path / "ds"], capture_output=True, text=True)
+    assert told.returncode == 0 and f"{frames} frames of 1 video" in told.stdout

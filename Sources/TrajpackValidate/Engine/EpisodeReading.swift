@@ -221,6 +221,7 @@ private struct Findings {
     let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil
     var wanted = rules.gathered
     if let sketch, !sketch.contains(.level) { wanted.remove(.levels) }
+    if let sketch, !sketch.contains(.ends) { wanted.remove(.ends) }
     let samples = wanted.isEmpty ? nil : TrackSamples(track, wanted)
     var checks: [(rule: Int, check: any TrackCheck)] = []
     for place in cache.concerned(track, rules) {
@@ -251,6 +252,7 @@ private struct Findings {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)
       known.levels = samples.shifts(known.columns)
+      known.ends = samples.ends(known.columns)
     }
     known.times = track.times(known)
     for (number, check) in checks {

@@ -51,11 +51,13 @@ public struct Finding: Sendable {
     return channel.map { "\(stream)/\($0)" } ?? stream
   }
 
-  /// The shards, or recordings of a source, of its places, where these are what is wrong: a baseline that knows one damaged
-  /// shard does not know another.
-  var parts: [String] {
-    guard rule.hasPrefix("container.") else { return [] }
-    return places.compactMap { $0.shard ?? $0.episode }
+  /// Where it is, as a baseline knows it: the shards, or recordings of a source, where these are what is wrong; else its episodes,
+  /// where its places are all that there are. `nil` where there are more.
+  var parts: [String]? {
+    if rule.hasPrefix("container.") { return places.compactMap { $0.shard ?? $0.episode } }
+    let episodes = places.compactMap(\.episode)
+    return tracks <= Self.mostPlaces && episodes.count == places.count && !episodes.isEmpty
+      ? Set(episodes).sorted() : nil
   }
 
   /// What stays the same when the data around a fault changes: the rule, what it is about and what is wrong. A

@@ -80,6 +80,11 @@ public struct Rule: Sendable {
   /// The part of the id before the dot.
   public var family: String { String(id.prefix { $0 != "." }) }
 
+  /// The families of all rules, in their order.
+  public static let families: [String] = all.reduce(into: []) { out, rule in
+    if !out.contains(rule.family) { out.append(rule.family) }
+  }
+
   /// The rule of that id.
   ///
   /// - Throws: A usage error that names the nearest id.

@@ -11,6 +11,8 @@ struct SampleNeeds: OptionSet {
   static let scene = SampleNeeds(rawValue: 4)
   /// Where columns jump to another level.
   static let levels = SampleNeeds(rawValue: 8)
+  /// How rows repeat at the start and at the end.
+  static let ends = SampleNeeds(rawValue: 16)
 
   init(rawValue: Int) { self.rawValue = rawValue }
 
@@ -23,6 +25,7 @@ struct SampleNeeds: OptionSet {
       case "time.shift": insert(.motion)
       case "geometry.projection": insert(.scene)
       case "values.level": insert(.levels)
+      case "values.padding": insert(.ends)
       default: break
       }
     }
@@ -41,6 +44,7 @@ final class TrackSamples {
   private let moving: [(columns: TrackContext.Columns, element: Int)]
   private let scene: SceneSampler?
   private let levels: LevelSampler?
+  private let ends: EndSampler?
   private(set) var classes: [Int: [Int]] = [:]
   private(set) var steps: [Float] = []
 
@@ -55,6 +59,7 @@ final class TrackSamples {
     moving = wanted.contains(.motion) ? Self.position(track) : []
     scene = wanted.contains(.scene) ? SceneSampler(track) : nil
     levels = wanted.contains(.levels) ? LevelSampler(track) : nil
+    ends = wanted.contains(.ends) ? EndSampler(track) : nil
     for columns in labels {
       let names = track.stream.channels[columns.channel].categories?.count ?? 0
       classes[columns.channel] = Array(repeating: 0, count: names)
@@ -87,6 +92,9 @@ final class TrackSamples {
   /// Where columns jump to another level.
   func shifts(_ facts: [ColumnFacts]) -> [LevelShift] { levels?.shifts(facts) ?? [] }
 
+  /// How rows repeat at the start and at the end.
+  func ends(_ facts: [ColumnFacts]) -> EndRows? { ends?.ends(facts) }
+
   func add(_ run: TrackRun) {
     for columns in labels {
       let column = run.column(columns)
@@ -110,5 +118,6 @@ final class TrackSamples {
     }
     scene?.add(run)
     levels?.add(run)
+    ends?.add(run)
   }
 }

@@ -27,13 +27,18 @@ struct TrackSketch: OptionSet, Sendable {
   /// A step of the size of its range.
   static let level = TrackSketch(rawValue: 512)
 
+  /// Three columns with as many steps of 0 as an end that was filled up has.
+  static let ends = TrackSketch(rawValue: 1024)
+
   init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// What columns have.
   init(_ columns: UnsafeMutableBufferPointer<tp_column_facts>) {
     self = []
+    var still = 0
     for column in columns.indices {
       let facts = columns[column]
+      if facts.same >= EndRows.least { still += 1 }
       if facts.missing > 0 { insert(.missing) }
       if facts.infinite > 0 { insert(.infinite) }
       if facts.tiny > 0 { insert(.tiny) }
@@ -55,6 +60,7 @@ struct TrackSketch: OptionSet, Sendable {
         insert(.level)
       }
     }
+    if still >= EndSampler.leastColumns { insert(.ends) }
   }
 
   /// Whether a row may lie far from both of its neighbours. A spike makes two steps of its size, so that the mean step is at

@@ -97,7 +97,13 @@ public struct ValidateConfig: Sendable {
   /// What to know of a user's rule that found nothing to look at.
   func hint(of id: String) -> String? {
     for rule in rules where "user.\(rule.id)" == id {
-      if case .expression(let expression) = rule.condition { return expression.hint }
+      switch rule.condition {
+      case .expression(let expression): return expression.hint
+      case .range(let pattern, _, _), .monotonic(let pattern, _, _), .units(let pattern, _):
+        guard pattern.hasSuffix("]"), pattern.contains("[") else { return nil }
+        return "one number of a channel is named in an 'expression', as in \"\(pattern) >= 0\""
+      default: return nil
+      }
     }
     return nil
   }

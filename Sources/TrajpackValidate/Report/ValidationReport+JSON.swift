@@ -21,16 +21,18 @@ extension ValidationReport {
       "findings": .array(
         findings.map {
           .record([
-            "fingerprint": .string($0.fingerprint), "rule": .string($0.rule),
-            "subject": $0.subject.map { .string($0) }, "what": .string($0.what),
+            "fingerprint": .string($0.fingerprint), "dataset": .string($0.dataset),
+            "rule": .string($0.rule), "subject": $0.subject.map { .string($0) },
+            "what": .string($0.what),
             "count": .int(Int64($0.count)),
-            "where": $0.parts.isEmpty ? nil : .array($0.parts.map { .string($0) }),
+            "where": $0.parts.map { .array($0.map { .string($0) }) },
           ])
         }),
     ])
   }
 
-  /// Leaves out the findings that a baseline knows, unless they have become more.
+  /// Leaves out the findings that a baseline knows, unless they have become more, or are in other places. Of several datasets each has
+  /// its own; a single one may have had another path.
   ///
   /// - Throws: A usage error where it is no baseline.
   public mutating func leaveOut(baseline: JSONValue, at path: String) throws(TrajpackError) {
@@ -39,30 +41,61 @@ extension ValidationReport {
         .usage, file: path,
         "is no baseline; --write-baseline \(path) makes one of what is found now")
     }
-    var known: [String: Int] = [:]
-    var parts: [String: Set<String>] = [:]
+    var items: [KnownFinding] = []
     for (number, item) in list.enumerated() {
-      guard let fingerprint = item["fingerprint"]?.string, let count = item["count"]?.int, count > 0
-      else {
+      guard let known = KnownFinding(item) else {
         throw TrajpackError(
           .usage, file: path,
           "finding \(number + 1) has no 'fingerprint', or no 'count' of 1 or more; write the baseline anew with "
             + "--write-baseline")
       }
-      known[fingerprint] = max(known[fingerprint] ?? 0, count)
-      parts[fingerprint, default: []].formUnion((item["where"]?.array ?? []).compactMap(\.string))
+      items.append(known)
     }
+    let isOfOne = outcomes.count == 1 && Set(items.map(\.dataset)).count <= 1
     for number in outcomes.indices {
-      let before = outcomes[number].findings.count
-      outcomes[number].findings.removeAll {
-        $0.count <= known[$0.fingerprint] ?? -1
-          && parts[$0.fingerprint, default: []].isSuperset(of: $0.parts)
+      let name = outcomes[number].dataset
+      var known: [String: KnownFinding] = [:]
+      for item in items where isOfOne || item.dataset == nil || item.dataset == name {
+        known[item.fingerprint] = known[item.fingerprint]?.merged(with: item) ?? item
       }
+      let before = outcomes[number].findings.count
+      outcomes[number].findings.removeAll { known[$0.fingerprint]?.covers($0) ?? false }
       for at in outcomes[number].findings.indices {
-        outcomes[number].findings[at].known = known[outcomes[number].findings[at].fingerprint]
+        let fingerprint = outcomes[number].findings[at].fingerprint
+        outcomes[number].findings[at].known = known[fingerprint]?.count
       }
       self.known += before - outcomes[number].findings.count
     }
+  }
+}
+
+/// A finding as a baseline has it.
+private struct KnownFinding {
+  let fingerprint: String
+  let dataset: String?
+  var count: Int
+  /// The parts or episodes that it is in; `nil` where it is in more than a baseline keeps.
+  var parts: Set<String>?
+
+  init?(_ item: JSONValue) {
+    guard let fingerprint = item["fingerprint"]?.string, let count = item["count"]?.int, count > 0
+    else { return nil }
+    self.fingerprint = fingerprint
+    self.count = count
+    dataset = item["dataset"]?.string
+    parts = item["where"]?.array.map { Set($0.compactMap(\.string)) }
+  }
+
+  func merged(with other: KnownFinding) -> KnownFinding {
+    var out = self
+    out.count = max(count, other.count)
+    if let parts, let more = other.parts { out.parts = parts.union(more) } else { out.parts = nil }
+    return out
+  }
+
+  func covers(_ finding: Finding) -> Bool {
+    guard finding.count <= count, let parts else { return finding.count <= count }
+    return finding.parts.map { parts.isSuperset(of: $0) } ?? false
   }
 }
 

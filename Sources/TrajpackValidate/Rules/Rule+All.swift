@@ -7,7 +7,7 @@ extension Rule {
     .timeRate, .timeLength, .timeDrift, .timeShift, .videoFrames, .videoMotion,
     .valuesNotANumber, .valuesInfinite, .valuesChannels, .valuesMissing, .valuesIncomplete,
     .valuesDead,
-    .valuesStuck, .valuesSpike, .valuesLevel,
+    .valuesStuck, .valuesPadding, .valuesSpike, .valuesLevel,
     .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
     .valuesTeleport, .valuesSpeed, .valuesConstant, .valuesQuantised, .valuesTooNarrow,
@@ -18,6 +18,7 @@ extension Rule {
     .geometryQuaternionOrder, .geometryProjection, .entityCount,
     .geometryDepthMissing, .geometryDepthRange,
     .labelsVocabulary, .labelsMissing, .labelsImbalance, .labelsShortSegment,
+    .labelsEndFlag,
     .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort, .learningDrift,
     .learningNormalization, .learningReversed, .learningSharedRecording,
   ]

@@ -30,7 +30,10 @@ extension Rule {
       joins by time take one of them by chance.
       """,
     example:
-      "Times 0.1, 0.2, 0.2, 0.3. Streams most of whose rows share times (events) are not reported. Where steps are of many sizes (fewer than half are within a half of the median of a run) events fall on one time by chance: only rows that are equal otherwise, too, are reported.",
+      """
+      Times 0.1, 0.2, 0.2, 0.3; a clock that stands still from row 100 on. Streams most of whose rows share times (events) are not reported, unless it is one stretch of 32 rows or more that has most of them. \
+      Where steps are of many sizes (fewer than half are within a half of the median), events fall on one time by chance: only rows that are equal otherwise, too, are reported.
+      """,
     remedy: "Remove repeated rows, or keep more digits of the times.",
     implies: ["time.jitter"],
     check: .track { TimeOrderCheck($0, wanted: .duplicate) })
@@ -52,6 +55,9 @@ private final class TimeOrderCheck: TrackCheck {
   private var copies = Spots()
   /// Steps that are not 0, and those of them that are about as long as most.
   private var steps = (all: 0, usual: 0)
+  /// Neighbouring rows that share a time, now and at most.
+  private var still = 0
+  private var longest = 0
 
   init?(_ track: TrackContext, wanted: Wanted) {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
@@ -86,6 +92,8 @@ private final class TimeOrderCheck: TrackCheck {
         spots.add(run.first + row, time)
         if isCopy(run, row) { copies.add(run.first + row, time) }
       }
+      still = isEqual ? still + 1 : 0
+      longest = max(longest, still)
       (last, lastTick) = (time, tick)
     }
     if wanted == .duplicate { countSteps(times, run) }
@@ -121,10 +129,11 @@ private final class TimeOrderCheck: TrackCheck {
     case .backwards: hits.add("times go back", track, channel: channel, spots)
     case .missing: hits.add("rows have no time", track, channel: channel, spots)
     case .duplicate:
-      guard spots.count * 2 < track.rows else { return }
+      let hasStopped = longest >= 32 && longest * 2 > spots.count
+      guard spots.count * 2 < track.rows || hasStopped else { return }
       hits.add(
         "neighbouring rows have the same time", track, channel: channel,
-        steps.usual * 2 >= steps.all ? spots : copies)
+        hasStopped || steps.usual * 2 >= steps.all ? spots : copies)
     }
   }
 }

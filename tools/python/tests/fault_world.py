@@ -75,7 +75,7 @@ def clean(number: int) -> dict[str, Any]:
         },
         "camera": {"pose": pose, "K": np.tile([500.0, 500.0, 320.0, 240.0], (ROWS, 1))},
         "body": {"joints": joints},
-        "log": {"level": smooth(rng, ROWS)},
+        "log": {"level": smooth(rng, ROWS), "done": (np.arange(ROWS) == ROWS - 1).astype(np.int8)},
     }
 
 
@@ -124,6 +124,16 @@ def _(all: list[dict[str, Any]]) -> None:
     all[2]["times"] *= 2
 
 
+@fault("labels.end-flag", "an episode that is never done")
+def _(all: list[dict[str, Any]]) -> None:
+    all[6]["log"]["done"][:] = 0
+
+
+@fault("labels.end-flag", "an episode that is done in the middle")
+def _(all: list[dict[str, Any]]) -> None:
+    all[6]["log"]["done"] = np.roll(all[6]["log"]["done"], -100)
+
+
 @fault("time.jitter", "a clock that jitters by a third")
 def _(all: list[dict[str, Any]]) -> None:
     all[1]["times"] += np.random.default_rng(5).uniform(-0.006, 0.006, ROWS)
@@ -167,6 +177,14 @@ def _(all: list[dict[str, Any]]) -> None:
 @fault("values.stuck", "a sensor that stands still for 80 rows")
 def _(all: list[dict[str, Any]]) -> None:
     all[5]["state"]["temp"][100:180] = 20.123
+
+
+@fault("values.padding", "an episode filled up with its last row")
+def _(all: list[dict[str, Any]]) -> None:
+    for stream in ("state", "camera", "body", "log"):
+        for name, values in all[3][stream].items():
+            if name != "done":
+                values[-40:] = values[-41]
 
 
 @fault("values.spike", "one row far out")
@@ -272,6 +290,7 @@ def _(all: list[dict[str, Any]]) -> None:
     for stream in ("state", "camera", "body", "log"):
         part[stream] = {k: v[60:200] for k, v in part[stream].items()}
     part["times"] = part["times"][:140]
+    part["log"]["done"][-1] = 1
     all[9] = {**part, "id": "part", "split": "test"}
 
 

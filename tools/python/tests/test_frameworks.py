@@ -107,6 +107,59 @@ def test_map_style_with_workers(dataset: trajpack.Dataset, method: str) -> None:
         trajpack.torch.WindowDataset(dataset, batch=4, **OPTIONS)
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("film") / "ds")
+    with trajpack.create(path, rate=30) as writer, writer.episode("e") as episode:
+        episode.video("cam", np.random.default_rng(0).integers(0, 256, (30, 48, 64, 3), dtype=np.uint8))
+        episode.extend(x=np.arange(30.0))
+    return path
+
+
+CROPS: dict[str, Any] = {"channels": ["cam"], "length": 4, "crop": (20, 20), "flip": 0.5, "seed": 2}
+MASKS: dict[str, Any] = {"channels": ["frames/x"], "length": 4, "plan": {"steps": [
+    {"step": "mask", "mechanism": "rows", "amount": 0.5, "seed": 1, "draw": "epoch"}]}}
+
+
+@needs_torch
+@pytest.mark.parametrize("workers", [{}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}])
+@pytest.mark.parametrize("options", [CROPS, MASKS], ids=["crops", "masks"])
+def test_windows_by_number_are_drawn_anew_in_each_pass(film: str, workers: dict[str, Any], options: dict[str, Any]) -> None:
+    import torch
+    from torch.utils.data import DataLoader
+
+    import trajpack.torch
+    data = trajpack.open(film)
+    windows = trajpack.torch.WindowDataset(data, **options)
+    name = next(iter(windows.outputs))
+
+    def one(loader: Any) -> Any:
+        return torch.cat([batch[name].double().nan_to_num(-1).flatten(1) for batch in loader])
+
+    loader = DataLoader(windows, batch_size=4, **workers)
+    passes = [one(loader) for _ in range(3)]
+    assert all(p.shape == passes[0].shape for p in passes)
+    for a, b in [(0, 1), (1, 2), (0, 2)]:
+        assert (passes[a] != passes[b]).any(1).double().mean() > 0.6
+    # A named epoch is that of a Loader, with any number of workers.
+    windows.set_epoch(5)
+    named = one(DataLoader(windows, batch_size=4, **workers))
+    reference = trajpack.Loader(data, **options, shuffle="none", batch=64, drop_last=False, epoch=5).next()
+    assert reference is not None
+    wanted = torch.from_numpy(np.array(reference[name])).double().nan_to_num(-1).flatten(1)
+    assert torch.equal(named, wanted)
+
+
+@needs_torch
+@pytest.mark.parametrize("option", ["window_weights", "replacement", "epoch_windows", "block_windows", "block_count", "weights"])
+def test_windows_by_number_refuse_options_of_the_order(dataset: trajpack.Dataset, option: str) -> None:
+    import trajpack.grain
+    import trajpack.torch
+    for kind in (trajpack.torch.WindowDataset, trajpack.grain.WindowSource):
+        with pytest.raises(trajpack.UsageError, match=f"'{option}' is of the order"):
+            kind(dataset, **OPTIONS, **{option: 4})
+
+
 @needs_torch
 def test_state_goes_on_exactly(dataset: trajpack.Dataset) -> None:
     import trajpack.torch

@@ -206,3 +206,86 @@ def test_a_baseline_with_a_finding_that_says_nothing_is_refused(good: str, tmp_p
     base.write_text(json.dumps({"trajpack_baseline": 1, "findings": [{"fingerprint": "b", "count": 1}, item]}))
     said = run("validate", good, "--baseline", base, "-q", code=2).stderr
     assert "finding 2 " in said and "--write-baseline" in said
+
+
+def efforts(path: Path, bad: int, rows: tuple[int, ...] = (30, 31)) -> str:
+    """Twenty episodes, one of which has 9999 for missing."""
+    random = np.random.default_rng(5)
+    episodes = []
+    for number in range(20):
+        values = random.normal(0, 1, (300, 3))
+        if number == bad:
+            values[list(rows), 1] = 9999
+        episodes.append({"s": {"effort": values}})
+    return dataset(path, episodes)
+
+
+def test_a_baseline_knows_findings_by_dataset_and_by_few_episodes(tmp_path: Path) -> None:
+    one, other = efforts(tmp_path / "one", 17), efforts(tmp_path / "other", 18)
+    base = tmp_path / "base.json"
+    run("validate", one, "--write-baseline", base, "-q", code=0)
+    run("validate", one, "--baseline", base, "--fail-on", "warning", "-q", code=0)
+    # In the same dataset elsewhere, in another dataset beside it, and in another one alone.
+    assert "e18" in run("validate", one, other, "--baseline", base, "--fail-on", "warning", "-q", code=1).stdout
+    assert "e18" in run("validate", other, "--baseline", base, "--fail-on", "warning", "-q", code=1).stdout
+    run("validate", efforts(tmp_path / "moved", 17), "--baseline", base, "--fail-on", "warning", "-q", code=0)
+    # A baseline of before says no places.
+    document = json.loads(base.read_text())
+    for item in document["findings"]:
+        del item["where"], item["dataset"]
+    base.write_text(json.dumps(document))
+    run("validate", other, "--baseline", base, "--fail-on", "warning", "-q", code=0)
+
+
+def test_a_baseline_of_several_datasets_gives_each_its_own(tmp_path: Path) -> None:
+    few, many = efforts(tmp_path / "few", 17), efforts(tmp_path / "many", 17, (30, 31, 60, 61, 62))
+    base = tmp_path / "base.json"
+    run("validate", few, many, "--write-baseline", base, "-q", code=0)
+    run("validate", few, many, "--baseline", base, "--fail-on", "warning", "-q", code=0)
+    new = efforts(tmp_path / "new", 17, (30, 31, 32, 33))
+    assert "e17" in run("validate", new, many, "--baseline", base, "--fail-on", "warning", "-q", code=1).stdout
+
+
+def test_options_of_recordings_are_refused_on_datasets(good: str) -> None:
+    for words in (["--from", "npz"], ["--rate", "7"], ["--time", "foo"]):
+        assert f"{words[0]} says how recordings are read" in run("validate", good, *words, code=2).stderr
+    with pytest.raises(trajpack.UsageError, match="says how recordings are read"):
+        trajpack.validate(good, source="npz")
+
+
+def test_a_new_dataset_of_fix_is_a_new_folder(good: str, tmp_path: Path) -> None:
+    run("validate", good, "--fix", tmp_path / "fixed", code=0)
+    said = run("validate", good, "--fix", tmp_path / "fixed", code=2).stderr
+    assert "name a new folder" in said and "--overwrite" not in said
+
+
+def test_a_family_of_rules_is_listed(good: str, tmp_path: Path) -> None:
+    table = run("rules", "labels", code=0).stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == [r.id for r in trajpack.validation.rules() if r.id.startswith("labels.")]
+    said = run("rules", "valus", code=2).stderr
+    assert "did you mean 'values'" in said and len(said) < 200
+    (tmp_path / "c.json").write_text(json.dumps({"rules": [{"id": "z", "channel": "s/x[0]", "min": 0}]}))
+    assert "named in an 'expression'" in run("validate", good, "--config", tmp_path / "c.json", code=0).stdout
+
+
+@pytest.mark.parametrize("given", ["hello", trajpack.Problem("hello")])
+def test_one_problem_is_one(good: str, given: object) -> None:
+    def whole(episode: object) -> object:
+        return given
+
+    (finding,) = trajpack.validate(good, select="user", rules=[whole]).findings
+    assert "hello" in finding.message and finding.count == 12
+
+
+@pytest.mark.parametrize("row", [3, 100, 180, 260])
+def test_a_clock_that_stops_is_seen_wherever_it_does(tmp_path: Path, row: int) -> None:
+    random = np.random.default_rng(4)
+    with trajpack.create(tmp_path / "ds") as writer:
+        for number in range(4):
+            times = np.arange(400) / 50 + random.normal(0, 2e-4, 400) + 1
+            if number == 2:
+                times[row:] = times[row]
+            writer.append(f"e{number}", {"s": {"x": random.normal(size=(400, 2))}}, time={"s": times})
+    out = json.loads(run("validate", tmp_path / "ds", "--json", "-q").stdout)
+    (found,) = [f for f in out["findings"] if f["rule"] == "time.duplicate"]
+    assert found["count"] == 399 - row

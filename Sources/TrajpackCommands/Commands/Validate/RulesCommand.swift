@@ -8,13 +8,15 @@ struct RulesCommand: Command {
   static var examples: [Example] {
     [
       ("trajpack rules", "Every rule, its severity and what it finds."),
+      ("trajpack rules values", "Those that look at values."),
       ("trajpack rules values.spike", "Why it matters, what it looks like, what to do."),
     ]
   }
   static var parameters: [Parameter<Self>] {
     [
       .positional(
-        "[RULE]", to: \.rule, choices: Rule.all.map(\.id), help: "The rule that is explained."),
+        "[RULE]", to: \.rule, choices: Rule.all.map(\.id) + Rule.families,
+        help: "The rule that is explained, or a family of rules, as 'values'."),
       .flag("--markdown", to: \.markdown, help: "Print the page of the rule as Markdown."),
       .flag("--json", to: \.json, help: "Print JSON."),
     ]
@@ -24,11 +26,14 @@ struct RulesCommand: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let id = rule else {
+    let name = rule
+    let family = Rule.all.filter { one in one.family == name }
+    guard let id = name, family.isEmpty else {
       guard !markdown else { throw TrajpackError(.usage, "--markdown is of one rule: name it") }
-      if json { return console.print(.array(Rule.all.map(\.json))) }
+      let rules = family.isEmpty ? Rule.all : family
+      if json { return console.print(.array(rules.map(\.json))) }
       var table = Table(.text("rule"), .text("severity"), .text("finds"), .text("profile"))
-      for rule in Rule.all {
+      for rule in rules {
         table.add(rule.id, rule.severity.rawValue, rule.summary, rule.profile ?? "")
       }
       return console.print(table)

@@ -16,6 +16,12 @@ extension Validate {
         .usage, "--fix \(destination): is for one dataset or shard; convert recordings first")
     }
     try Destination.refuse(destination, in: path)
+    let names =
+      FileSystem.item(at: destination) == .folder ? try FileSystem.names(in: destination) : []
+    guard names.isEmpty else {
+      throw TrajpackError(
+        .usage, file: destination, "is not empty; name a new folder for the dataset of --fix")
+    }
     var options = try WriteOptions().options(of: SalvageImporter.self)
     options.jobs = pool.count
     let importer = try SalvageImporter(path, mode: .fix, pool: pool, version: Trajpack.version)

@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackSources
+import TrajpackStore
 import TrajpackValidate
 
 /// What ends a validation without a report.
@@ -49,6 +50,23 @@ extension Validate {
     throw TrajpackError(
       .usage, file: path, "none of \(all) lies in the split", at: ErrorPlace(option: "--split"))
   }
+
+  /// Refuses options that say how recordings are read, where there are none.
+  func refuseReading() throws(TrajpackError) {
+    let given: [(option: String, isGiven: Bool)] = [
+      ("--from", from != nil), ("--rate", rate != nil), ("--time", tables.time != nil),
+      ("--time-unit", tables.timeUnit != nil), ("--segment", tables.segment != nil),
+      ("--episode-column", tables.episodeColumn != nil),
+    ]
+    guard let (option, _) = given.first(where: \.isGiven),
+      paths.allSatisfy({ Dataset.isDataset($0) || Self.holdsShards($0) })
+    else { return }
+    throw TrajpackError(
+      .usage,
+      "\(option) says how recordings are read before conversion, and \(paths[0]) is a dataset; leave it out",
+      at: ErrorPlace(option: option))
+  }
+
   /// Refuses a choice that runs no rule on any of the paths.
   func refuseNoRule(_ outcomes: [Validation.Outcome]) throws(TrajpackError) {
     guard !outcomes.isEmpty, outcomes.allSatisfy({ $0.rules.isEmpty && !$0.isStopped }) else {

@@ -161,6 +161,7 @@ struct Validate: Command {
         "linked videos are read with --frames only; add it, or leave this out")
     }
     try media.check()
+    try refuseReading()
     let config = try configuration()
     let known = try knownFindings()
     if let resume {
@@ -320,7 +321,7 @@ struct Validate: Command {
   }
 
   /// Whether a folder is a dataset whose list is lost.
-  private static func holdsShards(_ path: String) -> Bool {
+  static func holdsShards(_ path: String) -> Bool {
     guard FileSystem.item(at: path) == .folder, let names = try? FileSystem.names(in: path) else {
       return false
     }

@@ -164,7 +164,9 @@ def run(rule_: RuleFunction, severity: Severity, dataset: str, share: float,
         if not is_drawn(episode.id, share, seed):
             continue
         try:
-            problems = [_problem(item, rule_) for item in rule_(episode) or ()]
+            given = rule_(episode) or ()
+            # One text is one problem, and not its letters.
+            problems = [_problem(item, rule_) for item in ((given,) if isinstance(given, (str, Problem)) else given)]
         except DataError as error:
             unchecked.append(f"rule '{id_}' on episode '{episode.id}': {error}")
             continue
@@ -223,12 +225,24 @@ def _add(found: dict[tuple[str | None, str | None, str], dict[str, Any]], proble
     item["message"] = (f"{subject}: " if subject else "") + problem.what + tally
 
 
-def known(path: str | os.PathLike[str]) -> dict[str, int]:
-    """The findings that a baseline knows, by fingerprint, and how many of each; the command has checked the file."""
-    with open(path, "rb") as file:
-        document = json.load(file)
-    out: dict[str, int] = {}
-    for item in document.get("findings", ()):
-        if isinstance(item, dict) and isinstance(item.get("fingerprint"), str):
-            out[item["fingerprint"]] = max(out.get(item["fingerprint"], 0), int(item.get("count", 0)))
-    return out
+class Baseline:
+    """The findings that a file knows, as ``ValidationReport.leaveOut`` does; the command has checked the file.
+
+    ``datasets``: those of the report. A single one may have had another path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], datasets: int) -> None:
+        with open(path, "rb") as file:
+            self._items: list[dict[str, Any]] = json.load(file)["findings"]
+        self._is_of_one = datasets == 1 and len({item.get("dataset") for item in self._items}) <= 1
+
+    def covers(self, found: Mapping[str, Any], dataset: str) -> bool:
+        """Whether a finding is known, and has not become more or come elsewhere."""
+        items = [item for item in self._items if item["fingerprint"] == found["fingerprint"]
+                 and (self._is_of_one or item.get("dataset") in (None, dataset))]
+        if not items or found["count"] > max(item["count"] for item in items):
+            return False
+        if any("where" not in item for item in items):
+            return True
+        known = {name for item in items for name in item["where"]}
+        return found["tracks"] <= _MOST_PLACES and known.issuperset(place["episode"] for place in found["places"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from . import _options
+from . import _draws, _options
 from ._errors import UsageError
 from ._wrapped import Wrapped
 from .loader import Loader
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 
-_OTHERS = ("batch", "rank", "world_size", "shuffle", "drop_last")
-
-
-class WindowSource(Wrapped):
+class WindowSource(_draws.Drawn, Wrapped):
     """Windows by number: ``source[7]`` is ``{"state/hp": ndarray [T, ...], ...}``. Options are those of
-    :class:`trajpack.Loader`; order and batches are Grain's. It is picklable, for Grain's worker processes."""
+    :class:`trajpack.Loader`; order and batches are Grain's. It is picklable, for Grain's worker processes.
 
-    @_options.with_options_of(Loader.__init__, but=_OTHERS)
+    Crops, flips and masks that are drawn in each epoch are drawn anew where a window comes again; ``set_epoch`` names an
+    epoch. Each worker process counts for itself."""
+
+    @_options.with_options_of(Loader.__init__, but=_draws.ORDER)
     def __init__(self, dataset: Dataset, **options: Any) -> None:
-        for name in _OTHERS:
+        for name in _draws.ORDER:
             if name in options:
-                raise UsageError(f"'{name}' is Grain's: shuffle, shard and batch there, or use Dataset.windows")
+                raise UsageError(f"'{name}' is of the order, which is Grain's: shuffle, shard and batch there, or use "
+                                 "Dataset.windows", option=name)
         self._loader = Loader(dataset, batch=1, rank=0, world_size=1, drop_last=False, **options)
 
     def __len__(self) -> int:
@@ -41,6 +42,7 @@ class WindowSource(Wrapped):
         index, count = record_key.__index__(), len(self)
         if not -count <= index < count:
             raise IndexError(f"there are {count} windows, so there is no number {index}")
+        self._draw([index % count])
         batch = self._loader.read([index % count])
         return {name: batch[name][0] for name in batch}
 

@@ -28,6 +28,7 @@ import pytest
 
 from . import _program
 from ._errors import TrajpackError, UsageError, nearest
+from ._words import counted
 from .validation import DEFAULT_CONFIG, SEVERITIES, Report, rules, validate
 
 
@@ -37,6 +38,11 @@ class DataWarning(UserWarning):
 
 class _Failed(Exception):
     """The findings of a rule, as text."""
+
+
+def _share(text: str) -> float:
+    """A share as the command takes it: 5% or 0.05."""
+    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trajpack-baseline", metavar="FILE", help="Leave out findings that this file knows.")
     group.addoption("--trajpack-fail-on", default="error", choices=list(SEVERITIES),
                     help="What fails a test; lesser findings are warnings.")
-    group.addoption("--trajpack-sample", type=float, metavar="SHARE", help="Only this share of the episodes, as 0.05.")
+    group.addoption("--trajpack-sample", type=_share, metavar="SHARE",
+                    help="Only this share of the episodes, as 5%% or 0.05.")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -76,7 +83,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
                 for text in checked.unchecked:
                     terminalreporter.write_line(f"trajpack {checked.dataset}: not checked: {text}")
             if item.known:
-                terminalreporter.write_line(f"trajpack: left out, because the baseline has them: {item.known} findings")
+                terminalreporter.write_line(
+                    f"trajpack: left out, because the baseline has them: {counted(item.known, 'finding')}")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _options, _ranks
+from . import _draws, _options, _ranks
 from ._errors import UsageError
 from ._warning import warn
 from .batch import Batch
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 _MAP_ROOM = 64  # windows that WindowDataset reads at a time
-_OTHERS = ("batch", "rank", "world_size", "shuffle", "drop_last")  # options that are the DataLoader's
 
 
 def tensors(batch: Batch) -> dict[str, torch.Tensor]:
@@ -41,19 +40,24 @@ def tensors(batch: Batch) -> dict[str, torch.Tensor]:
     return {name: value if isinstance(value := batch[name], list) else torch.from_numpy(value) for name in batch}
 
 
-class WindowDataset(Wrapped, _data.Dataset):
+class WindowDataset(_draws.Drawn, Wrapped, _data.Dataset):
     """Windows by number, for ``DataLoader`` with a sampler of its own: ``dataset[7]`` is ``{"state/hp": Tensor
     [T, ...], ...}``. Options are those of :class:`trajpack.Loader`; order and batches are the ``DataLoader``'s.
 
     A window is read when it is asked for; :class:`WindowLoader` reads ahead and is faster.
+
+    Crops, flips and masks that are drawn in each epoch are others in each pass of a ``DataLoader``. Without workers a
+    pass begins where a window comes again; the draws of workers are from torch's seed (``torch.manual_seed``).
+    ``set_epoch`` names an epoch, whose draws are the same with any number of workers.
     """
 
-    @_options.with_options_of(Loader.__init__, but=_OTHERS)
+    @_options.with_options_of(Loader.__init__, but=_draws.ORDER)
     def __init__(self, dataset: Dataset, *, transform: Callable[[dict[str, torch.Tensor]], Any] | None = None,
                  **options: Any) -> None:
-        for name in _OTHERS:
+        for name in _draws.ORDER:
             if name in options:
-                raise UsageError(f"'{name}' is the DataLoader's: give it there, or use WindowLoader")
+                raise UsageError(f"'{name}' is of the order, which is the DataLoader's: give it there or to its sampler, "
+                                 "or use WindowLoader", option=name)
         self._loader = Loader(dataset, batch=_MAP_ROOM, rank=0, world_size=1, drop_last=False, **options)
         self._transform = transform
 
@@ -72,12 +76,22 @@ class WindowDataset(Wrapped, _data.Dataset):
                 raise IndexError(f"there are {count} windows, so there is no number {i}")
         out: list[Any] = []
         for first in range(0, len(wanted), _MAP_ROOM):
-            batch = self._loader.read([i % count for i in wanted[first:first + _MAP_ROOM]])
+            numbers = [i % count for i in wanted[first:first + _MAP_ROOM]]
+            self._draw(numbers)
+            batch = self._loader.read(numbers)
             whole = tensors(batch)
             for i in range(batch.count):
                 one = {name: tensor[i] for name, tensor in whole.items()}
                 out.append(self._transform(one) if self._transform is not None else one)
         return out
+
+    def _begin(self) -> _draws.Epochs:
+        info = _data.get_worker_info()
+        if info is None:
+            return super()._begin()
+        # The seed of all workers of a pass is another one in the next pass, for which workers are made anew.
+        base = self._named if self._named is not None else (info.seed - info.id) * info.num_workers % (1 << 40) + info.id
+        return _draws.Epochs(self._loader.windows, base, 1 if self._named is not None else info.num_workers)
 
     def __repr__(self) -> str:
         return self._one_by_one()

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from . import _program, _rule_functions
 from ._errors import DataError, ErrorPlace, MachineError, UsageError, from_status, nearest, of_option
 from ._rule_functions import Problem, RuleFunction, rule
-from ._words import printable
+from ._words import counted, printable
 
 __all__ = ["SEVERITIES", "Checked", "Finding", "Place", "Problem", "Report", "Rule", "RuleFunction", "Severity", "rule",
            "rules", "validate"]
@@ -164,7 +164,7 @@ class Report:
             lines.append(printable(f"{item.dataset}: {item.episodes} episodes, {item.rows} rows, {item.values} values, "
                                    f"{len(item.rules)} rules"))
         if self.known:
-            lines.append(f"left out, because the baseline has them: {self.known} findings")
+            lines.append(f"left out, because the baseline has them: {counted(self.known, 'finding')}")
         return "\n".join(lines)
 
 
@@ -292,7 +292,7 @@ def _with_functions(report: Report, functions: Mapping[str, RuleFunction], sever
     """The report, with what functions find in the datasets on which the command would run them."""
     if not functions:
         return report
-    known = _rule_functions.known(baseline) if baseline is not None else {}
+    known = _rule_functions.Baseline(baseline, len(report.datasets)) if baseline is not None else None
     findings, datasets, left_out = list(report.findings), [], report.known
     for checked in report.datasets:
         unchecked, skipped = list(checked.unchecked), list(checked.skipped)
@@ -306,7 +306,7 @@ def _with_functions(report: Report, functions: Mapping[str, RuleFunction], sever
             if not any("which needs an archive" in text for text in more):
                 skipped = [rule_id for rule_id in skipped if rule_id != f"user.{name}"]
             for item in found:
-                if item["count"] <= known.get(item["fingerprint"], -1):
+                if known is not None and known.covers(item, checked.dataset):
                     left_out += 1
                 else:
                     findings.append(_finding(item))
