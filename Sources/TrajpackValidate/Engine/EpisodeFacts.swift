@@ -84,10 +84,10 @@ final class TrackFacts {
   var classes: [Int: [Int]] = [:]
   /// Where its columns jump to another level.
   var levels: [LevelShift] = []
-  /// How its rows repeat at the start and at the end; `nil` where too few of its numbers change; forgotten, too.
-  var ends: EndRows?
   /// Of channels that have velocities beside them: the correlation of their steps with these.
   var courses: [Int: Double] = [:]
+  /// How its rows repeat at the start and at the end; `nil` where too few of its numbers change; forgotten, too.
+  var ends: EndRows?
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.
   var motion: [Float] = []
   /// The camera, and joints, at some moments; forgotten, too.

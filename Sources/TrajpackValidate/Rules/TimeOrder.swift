@@ -32,7 +32,7 @@ extension Rule {
     example:
       """
       Times 0.1, 0.2, 0.2, 0.3; a clock that stands still from row 100 on. Streams most of whose rows share times (events) are not reported, unless it is one stretch of 32 rows or more that has most of them. \
-      Where steps are of many sizes (fewer than half are within a half of the median of a run) events fall on one time by chance: only rows that are equal otherwise, too, are reported.
+      Where steps are of many sizes (fewer than half are within a half of the median), events fall on one time by chance: only rows that are equal otherwise, too, are reported.
       """,
     remedy: "Remove repeated rows, or keep more digits of the times.",
     implies: ["time.jitter"],
@@ -51,13 +51,13 @@ private final class TimeOrderCheck: TrackCheck {
   private var last: Double?
   private var lastTick: Int128?
   private var spots = Spots()
-  /// Neighbouring rows that share a time, now and at most.
-  private var still = 0
-  private var longest = 0
   /// Those of which the whole row is equal.
   private var copies = Spots()
   /// Steps that are not 0, and those of them that are about as long as most.
   private var steps = (all: 0, usual: 0)
+  /// Neighbouring rows that share a time, now and at most.
+  private var still = 0
+  private var longest = 0
 
   init?(_ track: TrackContext, wanted: Wanted) {
     guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
@@ -133,7 +133,7 @@ private final class TimeOrderCheck: TrackCheck {
       guard spots.count * 2 < track.rows || hasStopped else { return }
       hits.add(
         "neighbouring rows have the same time", track, channel: channel,
-        steps.usual * 2 >= steps.all || hasStopped ? spots : copies)
+        hasStopped || steps.usual * 2 >= steps.all ? spots : copies)
     }
   }
 }
