@@ -1,4 +1,5 @@
 import CVideoTable
+import TrajpackFormat
 import TrajpackHDF5
 import TrajpackLoader
 import TrajpackStore
@@ -38,6 +39,7 @@ public enum Trajpack {
     // The process that reads foreign HDF5 files is this program, too.
     if arguments.dropFirst().first == HDF5Reader.argument { HDF5Reader.serve() }
     Interrupt.install()
+    Interruption.watchProgram { Interrupt.isRequested }
     // The program holds the video library; archives without video never ask for it.
     if let functions = tpv_functions_table() { try? VideoLibrary.register(functions) }
     // Whatever prints or stores a remote path does so without its secrets.

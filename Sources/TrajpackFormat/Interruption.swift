@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Whether the work of the calling thread is to end.
 ///
@@ -34,6 +35,37 @@ package enum Interruption {
   /// Throws where the call is to end.
   package static func check() throws(TrajpackError) {
     if isRequested { throw stopped }
+  }
+
+  /// Has the calls of this thread end soon after `isInterrupted` says true, until this is called with `nil`: for callers in
+  /// C. What such a call then returns must not be used.
+  package static func watchThread(_ isInterrupted: (() -> Bool)?) {
+    if let pointer = pthread_getspecific(key) {
+      pthread_setspecific(key, nil)
+      Unmanaged<Watch>.fromOpaque(pointer).release()
+    }
+    guard let isInterrupted else { return }
+    pthread_setspecific(key, Unmanaged.passRetained(Watch(isInterrupted)).toOpaque())
+  }
+
+  private static let program = Mutex<(@Sendable () -> Bool)?>(nil)
+
+  /// Names what ends waits (``checkWaiting()``) of threads that nobody watches: the signals of a program.
+  package static func watchProgram(_ isInterrupted: @escaping @Sendable () -> Bool) {
+    program.withLock { $0 = isInterrupted }
+  }
+
+  /// Throws where a wait for a server is to end: the call is to end, or the program.
+  package static func checkWaiting() throws(TrajpackError) {
+    guard pthread_getspecific(key) == nil else { return try check() }
+    if program.withLock({ $0 })?() == true { throw stopped }
+  }
+
+  /// Runs what is done also when the call is to end: it tidies up.
+  package static func unwatched<Result>(
+    _ body: () throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    try watched({ false }, body)
   }
 
   /// Runs a computation that ends soon after `isInterrupted` says true.
