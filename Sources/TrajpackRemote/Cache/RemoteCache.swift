@@ -46,7 +46,9 @@ final class RemoteCache: Sendable {
     var status = stat()
     // What is no folder keeps nothing.
     guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
-    guard status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
+    // Where the sticky bit is set, as for /tmp, others may add files only, and files of others are not taken.
+    let isOwn = status.st_uid == geteuid() || status.st_uid == 0
+    guard isOwn, status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
       throw TrajpackError(
         .usage, file: folder,
         "another user may write to this folder, which \(folderName) names, so nothing is kept in it; run 'chmod go-w' on "

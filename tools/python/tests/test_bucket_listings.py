@@ -81,11 +81,11 @@ def test_sizes_beyond_all_numbers_are_an_error(tmp_path: Path, words: tuple[str,
 
 
 def test_sources_whose_sum_is_beyond_all_numbers(tmp_path: Path) -> None:
-    with odd(lambda text: re.sub(r"<Size>\d+</Size>", f"<Size>{2**59 + 5}</Size>", text)) as server:
+    with odd(lambda text: re.sub(r"<Size>\d+</Size>", f"<Size>{2**60 - 5}</Size>", text)) as server:
         writer = Writer(server, tmp_path)
-        for name in "abc":
+        for name in "abcdefghi":
             server.put(f"{name}/{name}.npy", array())
-        said = writer.run("convert", "-n", *(f"s3://bucket/{n}" for n in "abc"), tmp_path / "ds", "--rate", "10")
+        said = writer.run("convert", "-n", *(f"s3://bucket/{n}" for n in "abcdefghi"), tmp_path / "ds", "--rate", "10")
         assert said.returncode in (2, 3) and len(said.stderr.splitlines()) == 1, said.stderr
         assert writer.leftovers == []
 
