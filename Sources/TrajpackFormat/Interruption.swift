@@ -9,9 +9,13 @@ import Synchronization
 package enum Interruption {
   private final class Watch {
     let isInterrupted: () -> Bool
+    /// Whether the signals of the program end no wait.
+    let isAlone: Bool
     var wasRequested = false
 
-    init(_ isInterrupted: @escaping () -> Bool) { self.isInterrupted = isInterrupted }
+    init(_ isInterrupted: @escaping () -> Bool, isAlone: Bool = false) {
+      (self.isInterrupted, self.isAlone) = (isInterrupted, isAlone)
+    }
   }
 
   /// The watch of each thread.
@@ -50,14 +54,19 @@ package enum Interruption {
 
   private static let program = Mutex<(@Sendable () -> Bool)?>(nil)
 
-  /// Names what ends waits (``checkWaiting()``) of threads that nobody watches: the signals of a program.
+  /// Names what ends waits (``checkWaiting()``) of all threads: the signals of a program.
   package static func watchProgram(_ isInterrupted: @escaping @Sendable () -> Bool) {
     program.withLock { $0 = isInterrupted }
   }
 
   /// Throws where a wait for a server is to end: the call is to end, or the program.
   package static func checkWaiting() throws(TrajpackError) {
-    guard pthread_getspecific(key) == nil else { return try check() }
+    try check()
+    if let pointer = pthread_getspecific(key),
+      Unmanaged<Watch>.fromOpaque(pointer).takeUnretainedValue().isAlone
+    {
+      return
+    }
     if program.withLock({ $0 })?() == true { throw stopped }
   }
 
@@ -65,7 +74,7 @@ package enum Interruption {
   package static func unwatched<Result>(
     _ body: () throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
-    try watched({ false }, body)
+    try watched(Watch({ false }, isAlone: true), body)
   }
 
   /// Runs a computation that ends soon after `isInterrupted` says true.
@@ -74,7 +83,12 @@ package enum Interruption {
   package static func watched<Result>(
     _ isInterrupted: @escaping () -> Bool, _ body: () throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
-    let watch = Watch(isInterrupted)
+    try watched(Watch(isInterrupted), body)
+  }
+
+  private static func watched<Result>(
+    _ watch: Watch, _ body: () throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
     let outer = pthread_getspecific(key)
     pthread_setspecific(key, Unmanaged.passUnretained(watch).toOpaque())
     defer {

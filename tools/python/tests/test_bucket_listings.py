@@ -85,7 +85,7 @@ def test_sources_whose_sum_is_beyond_all_numbers(tmp_path: Path) -> None:
         writer = Writer(server, tmp_path)
         for name in "abcdefghi":
             server.put(f"{name}/{name}.npy", array())
-        said = writer.run("convert", "-n", *(f"s3://bucket/{n}" for n in "abcdefghi"), tmp_path / "ds", "--rate", "10")
+        said = writer.run("convert", *(f"s3://bucket/{n}" for n in "abcdefghi"), tmp_path / "ds", "--rate", "10")
         assert said.returncode in (2, 3) and len(said.stderr.splitlines()) == 1, said.stderr
         assert writer.leftovers == []
 

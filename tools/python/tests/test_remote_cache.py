@@ -16,20 +16,18 @@ from places import surroundings
 from remote_world import web, world  # noqa: F401  fixtures
 
 
-EPOCH = textwrap.dedent("""
-    import hashlib, os, sys, numpy as np, trajpack
-    data, digest = trajpack.open(sys.argv[1]), hashlib.sha256()
-    verify = os.environ.get("VERIFY", "first")
-    for batch in data.windows(length=16, batch=8, shuffle=True, seed=1, verify=verify):
-        for name in sorted(batch):
-            digest.update(np.ascontiguousarray(batch[name]).tobytes())
-    print(digest.hexdigest())
-""")
-
-
 def epoch(url: str, folder: Path, **more: str) -> str:
     """A digest of all windows, of a process with a cache."""
-    done = subprocess.run([sys.executable, "-c", EPOCH, url], capture_output=True, text=True, timeout=120, check=True,
+    code = textwrap.dedent("""
+        import hashlib, os, sys, numpy as np, trajpack
+        data, digest = trajpack.open(sys.argv[1]), hashlib.sha256()
+        verify = os.environ.get("VERIFY", "first")
+        for batch in data.windows(length=16, batch=8, shuffle=True, seed=1, verify=verify):
+            for name in sorted(batch):
+                digest.update(np.ascontiguousarray(batch[name]).tobytes())
+        print(digest.hexdigest())
+    """)
+    done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, timeout=120, check=True,
                           env={**surroundings(), "TRAJPACK_CACHE_DIR": str(folder), **more})
     return done.stdout
 

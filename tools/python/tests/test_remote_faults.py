@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import trajpack
 from object_server import Fault, ObjectServer, Request
 from places import program, surroundings
 from remote_world import BARE, run, web, world  # noqa: F401  fixtures
-from test_remote_cache import EPOCH, epoch
-
-import trajpack
+from test_remote_cache import epoch
 
 
 def refused(code: int, *words: str | os.PathLike[str], **environment: str) -> str:
@@ -27,19 +27,31 @@ def refused(code: int, *words: str | os.PathLike[str], **environment: str) -> st
     return done.stderr
 
 
+def environment(**more: str) -> dict[str, str]:
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "HF_", "TRAJPACK_HTTP"))}
+    return {**kept, **BARE, **more}
+
+
 # ---- The cache
 
-@pytest.mark.parametrize("size", ["8k", "40k", "200k"])
-def test_a_full_disk_keeps_nothing_and_reading_goes_on(world: Path, web: ObjectServer, tmp_path: Path, size: str) -> None:
-    mount = f"mount -t tmpfs -o size={size} none {tmp_path}"
+@pytest.mark.parametrize("size", ["8k", "40k", "500k"])
+def test_a_full_disk_keeps_nothing_and_reading_goes_on(tmp_path: Path, size: str) -> None:
+    """Of three shards the first fills the disk."""
+    disk = tmp_path / "disk"
+    (tmp_path / "runs").mkdir()
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size={size} none {disk}"
     if subprocess.run(["unshare", "-rm", "bash", "-c", mount], capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
-    want = epoch(str(world / "bucket" / "ww"), tmp_path / "other")
-    done = subprocess.run(
-        ["unshare", "-rm", "bash", "-c", f"{mount} && exec \"$0\" \"$@\"", sys.executable, "-c", EPOCH,
-         f"{web.url}/bucket/ww"], capture_output=True, text=True, timeout=120,
-        env={**surroundings(), "TRAJPACK_CACHE_DIR": str(tmp_path)})
-    assert done.returncode == 0 and done.stdout == want, (done.returncode, done.stderr)
+    for i in range(3):
+        np.save(tmp_path / "runs" / f"{i}.npy", np.random.default_rng(i).normal(size=(20000, 6)))
+    made = run("convert", tmp_path / "runs", tmp_path / "ds", "--rate", "10", "--shard-size", "600KB")
+    assert made.returncode == 0 and len(list((tmp_path / "ds").glob("shard-*"))) == 3, made.stderr
+    with ObjectServer(tmp_path) as server:
+        done = subprocess.run(
+            ["unshare", "-rm", "bash", "-c", f'{mount} && "$0" "$@"', program(), "verify", f"{server.url}/ds"],
+            capture_output=True, text=True, timeout=120, env=environment(TRAJPACK_CACHE_DIR=str(disk)))
+    assert done.returncode == 0 and "good" in done.stdout, (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
@@ -174,11 +186,6 @@ def stopped(process: subprocess.Popen[str], number: signal.Signals, after: float
     return time.monotonic() - begun
 
 
-def environment(**more: str) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "HF_", "TRAJPACK_HTTP"))}
-    return {**kept, **BARE, **more}
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", [("info", "URL/ds"), ("verify", "URL/ds"), ("convert", "s3://b/raw", "DST"),
                                    ("gc", "s3://b/ds"), ("upload", "LOCAL", "s3://b/ds")])
@@ -206,14 +213,29 @@ def test_ctrl_c_ends_a_wait_in_python(world: Path, silent: str) -> None:
     assert stopped(process, signal.SIGINT, 1.5) < 3 and process.stdout is not None and process.stdout.read() == "heard\n"
 
 
-def test_ctrl_c_ends_a_read_in_python(world: Path) -> None:
+READS = """
+episode = data.episodes[0]
+def read():
+    for stream in episode.streams:
+        for name in data.streams[stream].channels:
+            episode[stream][name][:]
+"""
+WINDOWS = """
+loader = data.windows(length=4, batch=2, prefetch=1)
+def read():
+    for batch in loader:
+        pass
+"""
+
+
+@pytest.mark.parametrize("reading", [READS, WINDOWS], ids=["read", "windows"])
+def test_ctrl_c_ends_a_read_in_python(world: Path, reading: str) -> None:
     hangs = [False]
 
     def fault(request: Request) -> Fault | None:
         return Fault(status=503, headers={"Retry-After": "60"}) if hangs[0] else None
-    code = ("import sys, trajpack\ndata = trajpack.open(sys.argv[1])\nepisode = data.episodes[0]\nprint('open', flush=True)\n"
-            "sys.stdin.readline()\ntry:\n  for stream in episode.streams:\n    for name in data.streams[stream].channels:\n"
-            "      episode[stream][name][:]\nexcept KeyboardInterrupt:\n  print('heard')")
+    code = ("import sys, trajpack\ndata = trajpack.open(sys.argv[1])\n" + reading + "print('open', flush=True)\n"
+            "sys.stdin.readline()\ntry:\n  read()\nexcept KeyboardInterrupt:\n  print('heard')")
     with ObjectServer(world, fault=fault) as server:
         process = subprocess.Popen([sys.executable, "-c", code, f"{server.url}/bucket/ww"], stdout=subprocess.PIPE,
                                    stdin=subprocess.PIPE, text=True, env={**surroundings()})
