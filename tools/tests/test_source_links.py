@@ -260,7 +260,8 @@ def source(request, tmp_path):
             with open(f"{place}.mcap", "wb") as out:
                 writer = Writer(out)
                 writer.start()
-                schema = writer.register_schema("S", "jsonschema", b'{"type":"object","properties":{"x":{"type":"number"}}}')
+                form = b'{"type":"object","properties":{"x":{"type":"number"}}}'
+                schema = writer.register_schema("S", "jsonschema", form)
                 channel = writer.register_channel("/x", "json", schema)
                 for i in range(5):
                     writer.add_message(channel, i * 1000, b'{"x": 1.5}', i * 1000)

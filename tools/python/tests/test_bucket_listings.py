@@ -1,4 +1,4 @@
-"""Listings of servers that are odd, broken or hostile: nothing is removed that may be in use, nothing loops, and nothing traps."""
+"""Listings of servers that are odd, broken or hostile: nothing in use is removed, nothing loops, and nothing traps."""
 # ruff: noqa: F811  fixtures are imported, and arguments of tests
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def test_a_listing_without_end_is_an_error(tmp_path: Path, tokens: Any, words: t
     def change(status: int, headers: dict[str, str], text: str, query: dict[str, str]) -> Answer:
         if "uploads" in query:
             return status, headers, text.encode()
-        return status, headers, (f"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{next(tokens)}"
+        return status, headers, ("<ListBucketResult><IsTruncated>true</IsTruncated>"
+                                 f"<NextContinuationToken>{next(tokens)}"
                                  "</NextContinuationToken></ListBucketResult>").encode()
     with Odd(change) as server:
         to = [tmp_path / "ds"] if words == ("convert",) else []
@@ -128,7 +129,8 @@ def test_keys_are_what_they_are(tmp_path: Path, encodes: bool) -> None:
             server.put(f"raw/{name}", array(number))
         writer.good("convert", "s3://bucket/raw", tmp_path / "ds", "--rate", "10")
         import trajpack
-        assert sorted(e.id for e in trajpack.open(tmp_path / "ds").episodes) == sorted(n.removesuffix(".npy") for n in names)
+        found = sorted(e.id for e in trajpack.open(tmp_path / "ds").episodes)
+        assert found == sorted(n.removesuffix(".npy") for n in names)
         assert not server.refusals
 
 

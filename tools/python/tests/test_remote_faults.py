@@ -1,4 +1,4 @@
-"""What servers, disks, other users and signals do to remote reading: an error of one sentence, and no secret given away."""
+"""What servers, disks, other users and signals do to remote reading: one sentence, and no secret given away."""
 # ruff: noqa: F811  fixtures are imported, and arguments of tests
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def test_what_is_not_this_machine_is_not_taken_for_it(host: str) -> None:
     assert "another machine" in said
 
 
-@pytest.mark.parametrize("rest", ["127.0.0.1:80@evil.invalid/", "127.0.0.1@evil.invalid/", "169.254.170.2@evil.invalid/"])
+@pytest.mark.parametrize("rest", ["127.0.0.1:80@evil.invalid/", "127.0.0.1@evil.invalid/",
+                                  "169.254.170.2@evil.invalid/"])
 def test_the_token_of_a_container_goes_to_no_other_host(rest: str) -> None:
     said = refused(2, "info", "s3://bucket/ds", AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://{rest}",
                    AWS_CONTAINER_AUTHORIZATION_TOKEN="t")
@@ -160,7 +161,8 @@ def test_redirects_do_not_lead_to_another_machine_in_the_clear(world: Path) -> N
         assert run("info", url).returncode == 0
 
 
-@pytest.mark.parametrize("url", ["http://user:Geh/eim@host/ds", "http://user:Geh?eim@host/ds", "https://user:Geh/eim@host"])
+@pytest.mark.parametrize("url", ["http://user:Geh/eim@host/ds", "http://user:Geh?eim@host/ds",
+                                 "https://user:Geh/eim@host"])
 @pytest.mark.parametrize("command", ["info", "verify", "validate", "inspect", "head"])
 def test_no_part_of_a_password_is_printed(url: str, command: str) -> None:
     done = run(command, url)
@@ -191,8 +193,8 @@ def stopped(process: subprocess.Popen[str], number: signal.Signals, after: float
                                    ("gc", "s3://b/ds"), ("upload", "LOCAL", "s3://b/ds")])
 def test_a_signal_ends_the_wait_for_an_answer(
         world: Path, silent: str, tmp_path: Path, words: tuple[str, ...], number: signal.Signals) -> None:
-    given = [w.replace("URL", silent).replace("DST", str(tmp_path / "ds")).replace("LOCAL", str(world / "bucket" / "ww"))
-             for w in words]
+    places = {"URL": silent, "DST": str(tmp_path / "ds"), "LOCAL": str(world / "bucket" / "ww")}
+    given = [w.replace("URL", silent) if "URL" in w else places.get(w, w) for w in words]
     process = subprocess.Popen([program(), *given], stderr=subprocess.PIPE, text=True, env=environment(
         AWS_ENDPOINT_URL=silent, AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s", TMPDIR=str(tmp_path)))
     assert stopped(process, number) < 3 and process.returncode == 128 + number
@@ -210,7 +212,8 @@ def test_ctrl_c_ends_a_wait_in_python(world: Path, silent: str) -> None:
     code = "import sys, trajpack\ntry:\n  trajpack.open(sys.argv[1])\nexcept KeyboardInterrupt:\n  print('heard')"
     process = subprocess.Popen([sys.executable, "-c", code, f"{silent}/ds"], stdout=subprocess.PIPE, text=True,
                                env={**surroundings()})
-    assert stopped(process, signal.SIGINT, 1.5) < 3 and process.stdout is not None and process.stdout.read() == "heard\n"
+    assert stopped(process, signal.SIGINT, 1.5) < 3
+    assert process.stdout is not None and process.stdout.read() == "heard\n"
 
 
 READS = """
@@ -254,7 +257,8 @@ def test_ctrl_c_ends_a_read_in_python(world: Path, reading: str) -> None:
     ("TRAJPACK_HTTP_TIMEOUT", "0", "from 1 to 3600"), ("TRAJPACK_HTTP_ATTEMPTS", "-1", "from 1 to 100"),
     ("TRAJPACK_HTTP_CONNECTIONS", "9999", "from 1 to 1024"), ("TRAJPACK_UPLOAD_PART", "lots", "500MiB"),
     ("TRAJPACK_UPLOAD_PART", "7", "1024 at least")])
-def test_a_setting_that_cannot_be_read_is_an_error(web: ObjectServer, tmp_path: Path, name: str, value: str, form: str) -> None:
+def test_a_setting_that_cannot_be_read_is_an_error(
+        web: ObjectServer, tmp_path: Path, name: str, value: str, form: str) -> None:
     said = refused(2, "info", f"{web.url}/bucket/ww", **{"TRAJPACK_CACHE_DIR": str(tmp_path / "c"), name: value})
     assert f"{name}: '{value}'" in said and form in said
 

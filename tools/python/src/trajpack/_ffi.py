@@ -101,8 +101,8 @@ class Library:
         check(status, error)
 
     def _status(self, name: str, arguments: tuple[Any, ...], error: Error) -> int:
-        """What a function returns. One that may wait for a server runs beside the main thread, which alone runs the handlers
-        of signals: where one raises, as that of Ctrl-C does, the wait is ended, and the error goes on."""
+        """What a function returns. One that may wait for a server runs beside the main thread, which alone runs
+        the handlers of signals: where one raises, as that of Ctrl-C does, the wait is ended, and the error goes on."""
         loaded = self.loaded()
         function = getattr(loaded, name)
         if not (_Waits.remote and name.startswith(("tp_dataset_", "tp_loader_create"))
