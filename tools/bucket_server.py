@@ -57,13 +57,14 @@ class Begun:
 
 
 class BucketServer(ObjectServer):
-    """Serves one bucket. ``conditions``: whether ``If-None-Match`` counts; ``checksums``: whether it says what it has."""
+    """Serves one bucket. ``conditions``: whether ``If-None-Match`` counts; ``checksums``: whether it says what it has;
+    ``encodes``: whether listings encode keys where that is asked for."""
 
     def __init__(self, *, bucket: str = "bucket", conditions: bool = True, checksums: bool = True, page: int = 1000,
-                 read_only: bool = False, **more: Any) -> None:
+                 read_only: bool = False, encodes: bool = True, **more: Any) -> None:
         super().__init__(Path("/nowhere"), **more)
         self.bucket, self.conditions, self.checksums, self.page = bucket, conditions, checksums, page
-        self.read_only = read_only
+        self.read_only, self.encodes = read_only, encodes
         self.objects: dict[str, Stored] = {}
         self.begun: dict[str, Begun] = {}
         self.clock = time.time
@@ -178,7 +179,7 @@ class BucketServer(ObjectServer):
             for k in page)
         more = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if len(keys) > most else ""
         return 200, self._date(), (
-            f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{entries}"
+            f"<ListBucketResult>{self._encoding(query)}<IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{entries}"
             "</ListBucketResult>").encode()
 
     def _uploads(self, query: dict[str, str]) -> Answer:
@@ -193,15 +194,16 @@ class BucketServer(ObjectServer):
         markers = (f"<NextKeyMarker>{self._key(left[most - 1][0], query)}</NextKeyMarker>"
                    f"<NextUploadIdMarker>{left[most - 1][1]}</NextUploadIdMarker>") if more else ""
         return 200, self._date(), (
-            f"<ListMultipartUploadsResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{markers}{entries}"
+            f"<ListMultipartUploadsResult>{self._encoding(query)}<IsTruncated>{'true' if more else 'false'}</IsTruncated>{markers}{entries}"
             "</ListMultipartUploadsResult>").encode()
 
-    @staticmethod
-    def _key(key: str, query: dict[str, str]) -> str:
-        return urllib.parse.quote(key) if query.get("encoding-type") == "url" else escape(key)
+    def _key(self, key: str, query: dict[str, str]) -> str:
+        return urllib.parse.quote(key) if self._encoding(query) else escape(key)
 
-    @staticmethod
-    def _time(seconds: float) -> str:
+    def _encoding(self, query: dict[str, str]) -> str:
+        return "<EncodingType>url</EncodingType>" if self.encodes and query.get("encoding-type") == "url" else ""
+
+    def _time(self, seconds: float) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
 
     def _date(self) -> dict[str, str]:

@@ -1,9 +1,11 @@
 #define CURL_DISABLE_TYPECHECK
 #include "curl_shims.h"
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 enum { MOST_HEADERS = 16 << 10, MOST_TEXT = 4 << 10, SPARE = 64 };
@@ -13,7 +15,7 @@ struct tpr_transfer {
   struct curl_slist *headers;
   tpr_request request;
   size_t received, header_bytes, text_bytes;
-  int overflows, stalls;
+  int overflows, stalls, is_plain;
   curl_off_t moved;
   time_t moved_at;
   char answer_headers[MOST_HEADERS + 1];
@@ -103,6 +105,53 @@ static int watch(void *of, curl_off_t total, curl_off_t down, curl_off_t total_u
   return transfer->stalls;
 }
 
+int tpr_is_loopback(const char *authority) {
+  char host[64];
+  int is_six = *authority == '[';
+  const char *first = authority + is_six, *end = first + strcspn(first, is_six ? "]" : ":");
+  size_t length = (size_t)(end - first);
+  if (!length || length >= sizeof host) return 0;
+  memcpy(host, first, length);
+  host[length] = 0;
+  if (is_six && *end++ != ']') return 0;
+  if (*end == ':')
+    while (isdigit((unsigned char)*++end)) continue;
+  if (*end) return 0;
+  struct in_addr four;
+  struct in6_addr six;
+  if (is_six) return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+  return !strcasecmp(host, "localhost") || (inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
+}
+
+// Before each request, of redirects too, is sent.
+static int permit(void *of, char *to, char *from, int to_port, int from_port) {
+  tpr_transfer *transfer = of;
+  (void)to, (void)from, (void)to_port, (void)from_port;
+  long redirects = 0;
+  char *url = NULL, authority[256];
+  curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+  curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+  if (!redirects || transfer->request.allows_http || !url || !strncasecmp(url, "https://", 8)) return CURL_PREREQFUNC_OK;
+  const char *first = strstr(url, "://");
+  if (first) {
+    first += 3;
+    size_t length = strcspn(first, "/?#");
+    for (size_t i = 0; i < length; i++)
+      if (first[i] == '@') {
+        first += i + 1;
+        length -= i + 1;
+        i = (size_t)-1;
+      }
+    if (length < sizeof authority) {
+      memcpy(authority, first, length);
+      authority[length] = 0;
+      if (tpr_is_loopback(authority)) return CURL_PREREQFUNC_OK;
+    }
+  }
+  transfer->is_plain = 1;
+  return CURL_PREREQFUNC_ABORT;
+}
+
 static tpr_transfer *make(tpr_multi *multi) {
   tpr_transfer *transfer = multi->spare;
   if (transfer) {
@@ -126,7 +175,7 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   int is_secure = !strncmp(request->url, "https://", 8);
   transfer->request = *request;
   transfer->received = transfer->header_bytes = transfer->text_bytes = 0;
-  transfer->overflows = transfer->stalls = 0;
+  transfer->overflows = transfer->stalls = transfer->is_plain = 0;
   transfer->moved = transfer->moved_at = 0;
   transfer->why[0] = 0;
   transfer->headers = NULL;
@@ -155,6 +204,8 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, is_secure ? "https" : "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, (long)request->follows);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 5L);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, permit);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   // Only TLS says whether HTTP/2 is spoken, so that waiting for that may pay.
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)is_secure);
@@ -207,7 +258,7 @@ tpr_transfer *tpr_next(tpr_multi *multi, tpr_answer *answer) {
     transfer->text[transfer->text_bytes] = 0;
     *answer = (tpr_answer){
         .owner = transfer->request.owner,
-        .code = (int)code,
+        .code = transfer->is_plain ? CURLE_UNSUPPORTED_PROTOCOL : (int)code,
         .status = (int)status,
         .received = transfer->received,
         .overflows = transfer->overflows,
@@ -215,7 +266,8 @@ tpr_transfer *tpr_next(tpr_multi *multi, tpr_answer *answer) {
         .headers = transfer->answer_headers,
         .url = url ? url : "",
         .text = transfer->text,
-        .why = transfer->stalls  ? "no byte came for too long (TRAJPACK_HTTP_TIMEOUT)"
+        .why = transfer->is_plain ? "it leads to another machine by plain http:// (TRAJPACK_ALLOW_HTTP=1 allows that)"
+               : transfer->stalls ? "no byte came for too long (TRAJPACK_HTTP_TIMEOUT)"
                : !code           ? "" : transfer->why[0] ? transfer->why : curl_easy_strerror(code),
     };
     return transfer;

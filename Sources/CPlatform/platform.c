@@ -5,12 +5,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 int tp_rename_exclusive(const char *from, const char *to) {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
+  // A folder has no second name; rename replaces an empty one at most.
+  struct stat status;
+  if (lstat(from, &status) == 0 && S_ISDIR(status.st_mode)) return rename(from, to);
   if (link(from, to) != 0) return -1;
   return unlink(from);
 }

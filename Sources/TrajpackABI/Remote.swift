@@ -14,3 +14,10 @@ public func tp_remote_set_credentials(
     return TP_OK
   }
 }
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_remote_set_stop(_ stop: UnsafePointer<Int32>?) {
+  guard let stop else { return Interruption.watchThread(nil) }
+  Interruption.watchThread { stop.pointee != 0 }
+}

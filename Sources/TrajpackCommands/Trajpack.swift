@@ -1,4 +1,5 @@
 import CVideoTable
+import TrajpackFormat
 import TrajpackHDF5
 import TrajpackLoader
 import TrajpackStore
@@ -30,6 +31,12 @@ public enum Trajpack {
       ])
   }
 
+  /// A path that cannot be read, without what may be a password; it cannot be read either.
+  private static func hidden(_ path: String) -> String {
+    guard Dataset.isRemote(path), path.contains("@") else { return path }
+    return path.prefix { $0 != ":" } + "://HIDDEN:HIDDEN"
+  }
+
   /// Runs the command that `arguments`, the program's own name first, describe.
   ///
   /// - Returns: the exit code: 0 good, 1 the data is at fault, 2 the command line, 3 the machine,
@@ -38,10 +45,11 @@ public enum Trajpack {
     // The process that reads foreign HDF5 files is this program, too.
     if arguments.dropFirst().first == HDF5Reader.argument { HDF5Reader.serve() }
     Interrupt.install()
+    Interruption.watchProgram { Interrupt.isRequested }
     // The program holds the video library; archives without video never ask for it.
     if let functions = tpv_functions_table() { try? VideoLibrary.register(functions) }
     // Whatever prints or stores a remote path does so without its secrets.
-    let given = arguments.dropFirst().map { (try? Dataset.withoutSecrets($0)) ?? $0 }
+    let given = arguments.dropFirst().map { (try? Dataset.withoutSecrets($0)) ?? hidden($0) }
     return program.run(given, Console.standard)
   }
 }

@@ -1,3 +1,5 @@
+import CCurlShims
+import Glibc
 import TrajpackFormat
 
 /// Something on a web server, in a bucket or on the Hugging Face Hub, as a user names it:
@@ -25,13 +27,43 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Throws: A usage error where it has no host or bucket, or is plain HTTP to another machine.
   public init(_ text: String) throws(TrajpackError) {
+    var secrets = Secrets()
+    try self.init(text, &secrets)
+    if !secrets.isEmpty { Secrets.keep(secrets, for: self) }
+  }
+
+  /// Reads a path that a user names, and opens what is there. Where other secrets, or none, are kept for that place, they
+  /// stay unless these open it: an expired signature does not take the place of a good one, and a path without secrets
+  /// is asked for without.
+  ///
+  /// - Parameter open: Is also told whether it must ask the server, because that decides which secrets are kept.
+  public static func opened<Result>(
+    _ text: String, _ open: (RemoteLocation, Bool) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    var secrets = Secrets()
+    let location = try RemoteLocation(text, &secrets)
+    let known = Secrets.of(location)
+    if secrets == known || secrets.isEmpty && Secrets.areGiven { return try open(location, false) }
+    if known.isEmpty {
+      Secrets.keep(secrets, for: location)
+      return try open(location, false)
+    }
+    let result = try Secrets.trying(secrets) { () throws(TrajpackError) in try open(location, true)
+    }
+    Secrets.keep(secrets, for: location)
+    return result
+  }
+
+  /// The paths of a program come without the secrets that its command line had.
+  public static func giveSecrets() { Secrets.areGiven = true }
+
+  private init(_ text: String, _ secrets: inout Secrets) throws(TrajpackError) {
     guard
       let scheme = Scheme.allCases.first(where: { text.utf8.starts(with: "\($0.rawValue)://".utf8) }
       )
     else { throw TrajpackError(.usage, file: text, "is no remote path") }
     self.scheme = scheme
     var rest = Substring(text).dropFirst(scheme.rawValue.count + 3)
-    var secrets = Secrets()
     let isWeb = scheme == .http || scheme == .https
     if isWeb, let mark = rest.firstIndex(of: "?") {
       secrets.query = String(rest[rest.index(after: mark)...])
@@ -58,14 +90,20 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
         "\(scheme.rawValue)://...: names no \(isWeb ? "host" : scheme == .s3 ? "bucket" : "dataset"); write \(Self.form(scheme))"
       )
     }
+    // A slash or a question mark of a password ends it there, so that a part of it would be printed as the host.
+    guard !isWeb || Self.isHost(self.authority) else {
+      throw TrajpackError(
+        .usage,
+        "\(scheme.rawValue)://...: the host and its port cannot be read; write \(Self.form(scheme)), and in a user or a "
+          + "password %2F for / and %3F for ?")
+    }
     if scheme == .hf { _ = try HubPath(self) }
-    if scheme == .http, !Self.isLoopback(self.authority), !RemoteSettings.current.allowsHTTP {
+    if scheme == .http, !Self.isLoopback(self.authority), !RemoteSettings.allowsHTTP {
       throw TrajpackError(
         .usage, file: "\(self)",
         "plain http:// lets everybody on the way read and change the data; use https://, or set "
           + "TRAJPACK_ALLOW_HTTP=1")
     }
-    if !secrets.isEmpty { Secrets.keep(secrets, for: self) }
   }
 
   private init(_ scheme: Scheme, _ authority: String, _ path: String) {
@@ -112,13 +150,22 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
       }
   }
 
-  /// Whether a host is this machine.
-  static func isLoopback(_ authority: String) -> Bool {
-    let host =
-      authority.hasPrefix("[")
-      ? String(authority.prefix { $0 != "]" }.dropFirst())
-      : String(authority.prefix { $0 != ":" })
-    return host == "localhost" || host == "::1" || host.hasPrefix("127.")
+  /// Whether a host is this machine: `localhost`, `[::1]` or a numeric address 127.x.x.x, with a port or without.
+  static func isLoopback(_ authority: String) -> Bool { tpr_is_loopback(authority) != 0 }
+
+  /// Whether a URL is plain HTTP to another machine.
+  static func isPlainElsewhere(_ url: String) -> Bool {
+    guard !url.lowercased().hasPrefix("https://"), let mark = url.firstRange(of: "://") else {
+      return false
+    }
+    return !isLoopback(String(url[mark.upperBound...].prefix { !"/?#".contains($0) }))
+  }
+
+  /// Whether it is a host, and digits where it has a port.
+  private static func isHost(_ authority: String) -> Bool {
+    guard !authority.hasPrefix("[") else { return true }
+    let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+    return parts.count == 1 || parts.count == 2 && UInt16(parts[1]) != nil
   }
 }
 
@@ -131,13 +178,50 @@ struct Secrets: Sendable, Equatable {
   var isEmpty: Bool { query.isEmpty && user == nil }
 
   private static let kept = ForkSafe<[String: Secrets]>([:])
+  private static let given = ForkSafe<Bool>(false)
+  /// What a thread tries.
+  private final class Trial {
+    let secrets: Secrets
+
+    init(_ secrets: Secrets) { self.secrets = secrets }
+  }
+
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    let status = pthread_key_create(&key, nil)
+    precondition(status == 0, "a process has room for a key of its threads")
+    return key
+  }()
+
+  /// Whether a path without secrets is one whose secrets were taken from it before.
+  static var areGiven: Bool {
+    get { given.withLock { $0 } }
+    set { given.withLock { $0 = newValue } }
+  }
+
+  /// Runs `body`, in whose requests these count instead of those that are kept.
+  static func trying<Result>(
+    _ secrets: Secrets, _ body: () throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    let trial = Trial(secrets)
+    let outer = pthread_getspecific(key)
+    pthread_setspecific(key, Unmanaged.passUnretained(trial).toOpaque())
+    defer {
+      pthread_setspecific(key, outer)
+      withExtendedLifetime(trial) {}
+    }
+    return try body()
+  }
 
   static func keep(_ secrets: Secrets, for location: RemoteLocation) {
     kept.withLock { $0[location.description] = secrets }
   }
 
   static func of(_ location: RemoteLocation) -> Secrets {
-    kept.withLock { kept in
+    if let trial = pthread_getspecific(key) {
+      return Unmanaged<Trial>.fromOpaque(trial).takeUnretainedValue().secrets
+    }
+    return kept.withLock { kept in
       guard !kept.isEmpty else { return Secrets() }
       var place = location.description[...]
       while true {

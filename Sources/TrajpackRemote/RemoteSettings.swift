@@ -17,22 +17,28 @@ struct RemoteSettings: Sendable {
   /// A file of certificates instead of the system's.
   var authorities: String?
 
-  static var current: RemoteSettings {
+  /// - Throws: A usage error that names the variable which cannot be read, and its form.
+  static func current() throws(TrajpackError) -> RemoteSettings {
     var settings = RemoteSettings()
-    func number(_ name: String, _ range: ClosedRange<Int>, _ value: inout Int) {
-      if let text = Self.variable(name), let found = Int(text), range.contains(found) {
-        value = found
+    func number(
+      _ name: String, _ range: ClosedRange<Int>, _ value: inout Int
+    ) throws(TrajpackError) {
+      guard let text = Self.variable(name) else { return }
+      guard let found = Int(text), range.contains(found) else {
+        throw TrajpackError(
+          .usage,
+          "\(name): '\(text.printableText)' is no whole number from \(range.lowerBound) to \(range.upperBound); set it to "
+            + "one, or leave it out for \(value)")
       }
+      value = found
     }
-    number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
-    number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)
-    number("TRAJPACK_HTTP_CONNECTIONS", 1...1024, &settings.connections)
-    if let text = variable("TRAJPACK_UPLOAD_PART"), let bytes = RemoteCache.bytes(text),
-      (1 << 10...5 << 30).contains(bytes)
-    {
+    try number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
+    try number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)
+    try number("TRAJPACK_HTTP_CONNECTIONS", 1...1024, &settings.connections)
+    if let bytes = try bytes("TRAJPACK_UPLOAD_PART", 1 << 10...5 << 30) {
       settings.partBytes = bytes
     }
-    settings.allowsHTTP = isOn("TRAJPACK_ALLOW_HTTP")
+    settings.allowsHTTP = allowsHTTP
     for name in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
       settings.authorities = settings.authorities ?? variable(name)
     }
@@ -57,6 +63,25 @@ struct RemoteSettings: Sendable {
     else { return nil }
     return String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }()
+
+  /// Whether http:// may lead to another machine.
+  static var allowsHTTP: Bool { isOn("TRAJPACK_ALLOW_HTTP") }
+
+  /// A variable that is a number of bytes; `nil` where it is not set.
+  ///
+  /// - Throws: A usage error where it is no such number.
+  static func bytes(_ name: String, _ range: ClosedRange<Int>) throws(TrajpackError) -> Int? {
+    guard let text = variable(name) else { return nil }
+    guard let bytes = RemoteCache.bytes(text), range.contains(bytes) else {
+      let most = range.upperBound == .max ? "" : " and \(range.upperBound) at most"
+      let least = range.lowerBound > 0 ? ", \(range.lowerBound) at least\(most)" : ""
+      throw TrajpackError(
+        .usage,
+        "\(name): '\(text.printableText)' is no number of bytes such as 1000000, 500MiB or 20GiB\(least); write it so"
+      )
+    }
+    return bytes
+  }
 
   /// A variable of the environment; `nil` where it is not set or empty.
   static func variable(_ name: String) -> String? {

@@ -197,7 +197,9 @@ public final class Dataset: Sendable {
 
   /// A path as it may be printed and stored: without a user, a password and a query, which are kept for opening it.
   public static func withoutSecrets(_ path: String) throws(TrajpackError) -> String {
-    isRemote(path) ? try RemoteLocation(path).description : path
+    guard isRemote(path) else { return path }
+    RemoteLocation.giveSecrets()
+    return try RemoteLocation(path).description
   }
 
   /// Whether the file that listed the shards is still the one that counts. An object that changes is noticed when it

@@ -18,6 +18,15 @@ public final class DatasetLock {
 
   deinit { close(descriptor) }
 
+  /// Whether another writer holds the lock of a folder now.
+  public static func isHeld(_ folder: String) -> Bool {
+    let descriptor = Glibc.open(
+      "\(folder)/\(Journal.fileName)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+
   /// Opens the journal of `folder` for writing and locks it.
   static func open(_ folder: String) throws(TrajpackError) -> Int32 {
     let path = "\(folder)/\(Journal.fileName)"

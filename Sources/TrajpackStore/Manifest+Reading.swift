@@ -17,7 +17,10 @@ extension Manifest {
   public init(inFolder folder: String) throws(TrajpackError) {
     let file = try ByteSources.open("\(folder)/\(Self.fileName)")
     let remedy =
-      "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
+      Dataset.isRemote(folder)
+      ? "restore it from a copy, or copy the folder to this machine and run 'trajpack repair' there, which lists the shards "
+        + "anew"
+      : "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
     guard file.length <= Self.longest else {
       throw TrajpackError(
         .data, file: file.path,

@@ -10,14 +10,20 @@ struct RemoteListing {
   let shardPaths: [String]
 
   init(_ path: String) throws(TrajpackError) {
-    let location = try RemoteLocation(path)
-    self.path = location.description
+    self = try RemoteLocation.opened(path) { (location, asks) throws(TrajpackError) in
+      try RemoteListing(location, asks: asks)
+    }
+  }
+
+  private init(_ location: RemoteLocation, asks: Bool) throws(TrajpackError) {
+    path = location.description
     if location.path.hasSuffix(".h5") {
-      (manifest, shardPaths) = (nil, [self.path])
+      if asks { _ = try RemoteFile(path) }
+      (manifest, shardPaths) = (nil, [path])
       return
     }
     do throws(TrajpackError) {
-      let manifest = try Manifest(inFolder: self.path)
+      let manifest = try Manifest(inFolder: path)
       self.manifest = manifest
       shardPaths = manifest.shards.map { location.appending($0.name).description }
     } catch {

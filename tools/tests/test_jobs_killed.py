@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from jobs_world import call, finish, plan, run, runs, whole  # noqa: F401  fixtures
+from jobs_world import call, finish, make, plan, run, runs, whole  # noqa: F401  fixtures
 from promise import digests
 
 FULL = os.environ.get("TRAJPACK_CRASH") == "full"
@@ -107,3 +107,21 @@ def test_an_interrupted_worker_goes_on(trajpack, runs, whole, tmp_path, start):
     run(trajpack, job, f"0-{count - 1}")
     finish(trajpack, job)
     assert digests(tmp_path / "ds") == whole
+
+
+def test_a_plan_that_is_killed_can_be_made_again(trajpack, tmp_path, start):
+    """A plan is killed as soon as it writes: what has the name of a job is one, or nothing is there."""
+    many = make(tmp_path / "many", 300, 3)
+    kills = 0
+    for _ in range(20):
+        process = start([trajpack, "job", "plan", many, tmp_path / "ds", "--tasks", "2"], stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL)
+        while process.poll() is None and not any("ds.job" in name for name in os.listdir(tmp_path)):
+            pass
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "ds.job").exists() or (tmp_path / "ds.job" / "job.json").exists()
+        shutil.rmtree(tmp_path / "ds.job", ignore_errors=True)
+    assert kills > 0
+    call(trajpack, "job", "plan", many, tmp_path / "ds", "--tasks", "2")
+    call(trajpack, "job", "run", tmp_path / "ds.job", "--task", "0")

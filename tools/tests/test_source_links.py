@@ -229,3 +229,63 @@ def test_an_unusable_tmpdir_is_named(trajpack, world, tmp_path, folder):
     assert done.returncode == 3 and f"{folder}, which TMPDIR names" in done.stderr and "set TMPDIR" in done.stderr, done.stderr
     done = run(trajpack, "diff", world / "ds", world / "source", env=environment)
     assert done.returncode == 3 and f"{folder}, which TMPDIR names" in done.stderr, done.stderr
+
+
+def episodes(trajpack, dataset):
+    done = run(trajpack, "info", dataset, "--episodes", "--json")
+    assert done.returncode == 0, done.stderr
+    return sorted(json.loads(line)["id"] for line in done.stdout.splitlines()) if done.stdout[0] == "{" else sorted(
+        e["id"] for e in json.loads(done.stdout))
+
+
+@pytest.fixture(params=["series", "poses", "trees", "messages"])
+def source(request, tmp_path):
+    """A folder of each way in which sources are walked through, and the ids of its recordings."""
+    folder = tmp_path / "src"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("ep000", "deep/ep001"):
+        place = folder / name
+        if request.param == "series":
+            np.savez(f"{place}.npz", x=np.arange(20.0).reshape(10, 2))
+        elif request.param == "poses":
+            (folder / f"{name}.tum").write_text("".join(f"{i} 0 0 {i} 0 0 0 1\n" for i in range(5)))
+        elif request.param == "trees":
+            import h5py
+            with h5py.File(f"{place}.h5", "w") as file:
+                for n in range(2):
+                    file[f"data/demo_{n}/obs/x"] = np.zeros((4, 2))
+                    file[f"data/demo_{n}/actions"] = np.zeros((4, 2))
+        else:
+            from mcap.writer import Writer
+            with open(f"{place}.mcap", "wb") as out:
+                writer = Writer(out)
+                writer.start()
+                form = b'{"type":"object","properties":{"x":{"type":"number"}}}'
+                schema = writer.register_schema("S", "jsonschema", form)
+                channel = writer.register_channel("/x", "json", schema)
+                for i in range(5):
+                    writer.add_message(channel, i * 1000, b'{"x": 1.5}', i * 1000)
+                writer.finish()
+    return folder
+
+
+def rate(source):
+    return ("--rate", "1") if list(source.glob("*.npz")) else ()
+
+
+@pytest.mark.parametrize("at", ["self", "deep/up"])
+def test_a_link_to_the_top_folder_doubles_nothing(trajpack, source, tmp_path, at):
+    done = run(trajpack, "convert", source, tmp_path / "once", *rate(source))
+    assert done.returncode == 0, done.stderr
+    os.symlink(source, source / at)
+    done = run(trajpack, "convert", source, tmp_path / "ds", *rate(source))
+    assert done.returncode == 0, done.stderr
+    assert episodes(trajpack, tmp_path / "ds") == episodes(trajpack, tmp_path / "once")
+
+
+def test_a_folder_that_is_named_twice_is_refused(trajpack, source, tmp_path):
+    os.symlink(source, tmp_path / "link")
+    for second in (source, tmp_path / "link", f"{source}/deep/.."):
+        done = run(trajpack, "convert", source, second, tmp_path / "ds", *rate(source))
+        assert done.returncode == 2 and "is the same folder as" in done.stderr, done.stderr
+        assert not (tmp_path / "ds").exists()

@@ -29,6 +29,7 @@ typedef struct {
   long stalled_seconds;  // without a byte for so long, a transfer has failed
   long total_milliseconds;
   int follows;            // whether redirects are followed
+  int allows_http;        // whether they may lead to another machine by plain http
   int uses_netrc;         // whether ~/.netrc may name user and password
   int is_direct;          // whether no proxy is used
   const char *authorities;  // a file of certificates; NULL for the system's
@@ -68,5 +69,7 @@ void tpr_free(tpr_multi *multi, tpr_transfer *transfer);
 void tpr_at_exit(void (*handler)(void));
 // Whether libcurl calls the error one that another attempt may not show.
 int tpr_is_transient(int code);
+// Whether a host, with a port or without, is this machine: "localhost", "[::1]" or a numeric address 127.x.x.x.
+int tpr_is_loopback(const char *authority);
 // Whether the error is one of certificates.
 int tpr_is_certificate(int code);

@@ -64,6 +64,9 @@ int32_t tp_options_schema(const char *of, char **json, tp_error *error);
 typedef int32_t (*tp_credentials)(void *context, char *json, size_t size);
 // Asks a function for credentials, instead of the environment, profiles and roles (docs/remote.md); null for these again.
 int32_t tp_remote_set_credentials(tp_credentials provider, void *context, tp_error *error);
+// Has waits for a server by calls of this thread end, with an error, a tenth of a second after `*stop`, which another thread
+// may set, is not 0; until it is called with null.
+void tp_remote_set_stop(const int32_t *stop);
 
 // ---- Datasets ------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ struct CollectGarbage: Command {
   private struct Found {
     var items: [(name: String, bytes: Int?, age: Double)] = []
     var younger = 0
+    var unknown = 0
     var others = 0
     var kept: [String] = []
   }
@@ -65,6 +66,7 @@ struct CollectGarbage: Command {
               ])
             }),
           "bytes": .int(Int64(bytes)), "younger": .int(Int64(found.younger)),
+          "unknown_age": .int(Int64(found.unknown)),
           "others": .int(Int64(found.others)),
           "kept": .array(found.kept.map { .string($0) }),
         ]))
@@ -83,6 +85,8 @@ struct CollectGarbage: Command {
         + (found.items.isEmpty ? "" : ", \(Human.bytes(bytes)), \(verb)")
         + (found.younger > 0
           ? "; \(found.younger) younger than \(age.argumentText) left alone" : "")
+        + (found.unknown > 0
+          ? "; \(found.unknown) of unknown age left alone, because the server says no time" : "")
     )
     if !deletes, !found.items.isEmpty { console.note("--delete removes them") }
   }
@@ -92,7 +96,7 @@ struct CollectGarbage: Command {
     if deletes { try orphans.remove() }
     return Found(
       items: orphans.items.map { ($0.name, $0.bytes, $0.age) }, younger: orphans.younger,
-      others: orphans.others)
+      unknown: orphans.unknown, others: orphans.others)
   }
 
   private func inFolder(_ seconds: Double) throws(TrajpackError) -> Found {

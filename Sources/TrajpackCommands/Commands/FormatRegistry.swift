@@ -71,6 +71,7 @@ enum FormatRegistry {
         "is a trajpack dataset already; 'trajpack export' writes its recordings in other formats, "
           + "'trajpack apply' and 'resample' make another dataset of it, and 'cp -r' copies it")
     }
+    try SourceCheck.refuseRepeats(paths)
     try SourceCheck.check(
       paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
     var name = from

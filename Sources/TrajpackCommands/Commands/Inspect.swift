@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackSources
+import TrajpackStore
 
 /// `trajpack inspect`: the arrays of a foreign file, and how it can be converted.
 struct Inspect: Command {
@@ -42,6 +43,12 @@ struct Inspect: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    guard !Dataset.isRemote(file) else {
+      throw TrajpackError(
+        .usage, file: file,
+        "lies on a server, and 'trajpack inspect' reads files of this machine; download it, or look at a dataset there with "
+          + "'trajpack info'")
+    }
     let found = try TreeInspection(file, from: source, python: python)
     let command = found.options.map { "trajpack convert \(Self.quoted(file)) DST \($0)" }
     if json {

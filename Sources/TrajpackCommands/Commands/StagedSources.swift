@@ -64,6 +64,13 @@ struct StagedSources {
           BucketSource(source), listed: listed,
           bytes: planning?.bytes(number) ?? "\(folder)/bytes/\(number)", earlier: earlier,
           isInterrupted: { Interrupt.isRequested })
+        let sum = folders.reduce(0) { $0 + $1.folder.bytes }
+        guard own.bytes <= BucketSource.mostBytes - sum else {
+          throw TrajpackError(
+            .usage, file: source,
+            "it and the sources before it have more than \(BucketSource.mostBytes) bytes in sum; convert them apart"
+          )
+        }
         folders.append((number, own))
         paths.append(own.path)
       }

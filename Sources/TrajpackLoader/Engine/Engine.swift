@@ -1,6 +1,7 @@
 import CPlatform
 import CVideoTable
 import Glibc
+import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
@@ -67,6 +68,8 @@ final class Engine: @unchecked Sendable {
   private var cursor: WindowCursor
   private var isPlanning = false
   private var isStopped = false
+  /// Whether threads that wait for a server are to end.
+  private let endsWaits = Atomic<Bool>(false)
   private var isCancelled = false
   private var totals = Totals()
   private var spare: [BatchPlan] = []
@@ -123,6 +126,7 @@ final class Engine: @unchecked Sendable {
 
   /// Stops the threads and waits for them; each ends after the chunk it is at.
   func stop() {
+    endsWaits.store(true, ordering: .relaxed)
     lock.locked {
       isStopped = true
       lock.wakeAll(.worker)
@@ -225,6 +229,8 @@ final class Engine: @unchecked Sendable {
   private func work() {
     let worker = ChunkWorker(setup, cache: cache)
     worker.frameSource = frameSource
+    Interruption.watchThread { [unowned self] in endsWaits.load(ordering: .relaxed) }
+    defer { Interruption.watchThread(nil) }
     lock.lock()
     while !isStopped {
       if !isPlanning, ring.count < setup.options.prefetch {

@@ -15,6 +15,8 @@ struct BucketRequest: Sendable {
   var room = 64 << 10
   /// Seconds without a byte after which it has failed; `nil` for the settings'.
   var stalledSeconds: Int?
+  /// The most attempts; `nil` for the settings'.
+  var mostAttempts: Int?
   /// What S3 must say as the CRC-32C of what it has taken, where it says one.
   var checksum: String?
   /// What cannot be done where it fails, for errors: "cannot be written".
@@ -61,7 +63,9 @@ struct BucketRequest: Sendable {
       ?? SHA256.of(UnsafeRawBufferPointer(start: nil, count: 0))
     let endpoint = try Endpoint(location, query: text, payload: payload)
     let exchange = HTTPExchange(endpoint.url, into: memory.bytes)
+    exchange.keeping = memory
     exchange.method = method
+    exchange.mostAttempts = mostAttempts
     endpoint.apply(to: exchange)
     exchange.headers += headers
     (exchange.body, exchange.bodySize) = (body?.buffer, body?.count)
@@ -128,7 +132,7 @@ final class PendingBucketAnswer: Sendable {
   ///
   /// - Throws: The error of an answer that is no success, unless its status is one of `accepting`.
   func wait(accepting: Set<Int>, recoveries: Int = 0) throws(TrajpackError) -> BucketAnswer {
-    let answer = pending.wait()
+    let answer = try pending.wait()
     if answer.isSuccess {
       guard let wrong = request.wrong(answer, memory) else {
         return BucketAnswer(answer: answer, text: BucketRequest.text(memory, answer))

@@ -7,8 +7,8 @@ extension RemoteBucket {
     public let name: String
     /// Its bytes.
     public let bytes: Int
-    /// When it was written last, in seconds since 1970, by the server's clock.
-    public let modified: Double
+    /// When it was written last, in seconds since 1970, by the server's clock; `nil` where it does not say.
+    public let modified: Double?
     /// What identifies its content.
     public let tag: String
   }
@@ -19,11 +19,28 @@ extension RemoteBucket {
     public let name: String
     /// S3's name of it.
     public let id: String
-    /// When it was begun, in seconds since 1970, by the server's clock.
-    public let begun: Double
+    /// When it was begun, in seconds since 1970, by the server's clock; `nil` where it does not say.
+    public let begun: Double?
   }
 
   private static let listingRoom = 8 << 20
+  /// The most bytes that the objects of a listing may have in sum: a million objects of a terabyte, and sums of some
+  /// listings are numbers of 64 bits.
+  static let mostBytes = 1 << 60
+
+  /// The way through the pages of a listing, which ends whatever a server says.
+  private struct Pages {
+    /// The most pages without an entry, one after the other.
+    static let mostEmpty = 1000
+    private var seen: Set<String> = []
+    private var empty = 0
+
+    /// Whether the next page, which the server calls by a token, may be asked for.
+    mutating func goes(on token: String, hadEntries: Bool) -> Bool {
+      empty = hadEntries ? 0 : empty + 1
+      return seen.insert(token).inserted && empty < Self.mostEmpty
+    }
+  }
 
   /// Lists what is below the prefix, in the order of the names, a page of up to 1,000 objects at a time.
   ///
@@ -36,6 +53,8 @@ extension RemoteBucket {
     most: Int = 1000, _ take: ([Object]) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) -> Double? {
     var token: String?
+    var pages = Pages()
+    var sum = 0
     while true {
       var request = BucketRequest(
         "GET", root, failing: "the objects below '\(prefix)' cannot be listed",
@@ -46,25 +65,33 @@ extension RemoteBucket {
       request.room = Self.listingRoom
       let answer = try request.answer()
       let text = answer.text
+      let isEncoded = Self.isEncoded(text)
       var page: [Object] = []
       for entry in XMLText.all("Contents", in: text) {
-        guard let name = name(in: entry),
+        guard let name = name(in: entry, isEncoded),
           let bytes = XMLText.first("Size", in: entry).flatMap({ Int($0) }), bytes >= 0
         else { throw unreadable(request) }
+        guard bytes <= Self.mostBytes - sum else {
+          throw TrajpackError(
+            .machine,
+            "\(location): \(request.failure): the server says that they have more than \(Self.mostBytes) bytes in sum; check "
+              + "the endpoint")
+        }
+        sum += bytes
         page.append(
           Object(
             name: name, bytes: bytes,
-            modified: XMLText.first("LastModified", in: entry).flatMap(CredentialRequest.seconds)
-              ?? 0,
+            modified: XMLText.first("LastModified", in: entry).flatMap(CredentialRequest.seconds),
             tag: XMLText.first("ETag", in: entry) ?? ""))
       }
       guard text.contains("ListBucketResult") else { throw unreadable(request) }
       let wants = try take(page)
       let isTruncated = XMLText.first("IsTruncated", in: text) == "true"
       guard wants, isTruncated else { return HTTPDate.seconds(answer.answer.headers["date"]) }
-      guard let next = XMLText.first("NextContinuationToken", in: text), next != token else {
+      guard let next = XMLText.first("NextContinuationToken", in: text) else {
         throw unreadable(request)
       }
+      guard pages.goes(on: next, hadEntries: !page.isEmpty) else { throw endless(request) }
       token = next
     }
   }
@@ -75,6 +102,7 @@ extension RemoteBucket {
   public func uploads(most: Int = 1000) throws(TrajpackError) -> [Upload] {
     var found: [Upload] = []
     var marker: (key: String, upload: String)?
+    var pages = Pages()
     while true {
       var request = BucketRequest(
         "GET", root, failing: "the unfinished uploads below '\(prefix)' cannot be listed",
@@ -88,43 +116,75 @@ extension RemoteBucket {
       request.room = Self.listingRoom
       let text = try request.answer().text
       guard text.contains("ListMultipartUploadsResult") else { throw unreadable(request) }
+      let isEncoded = Self.isEncoded(text)
+      let before = found.count
       for entry in XMLText.all("Upload", in: text) {
-        guard let name = name(in: entry), let id = XMLText.first("UploadId", in: entry) else {
+        guard let name = name(in: entry, isEncoded), let id = XMLText.first("UploadId", in: entry)
+        else {
           throw unreadable(request)
         }
         found.append(
           Upload(
             name: name, id: id,
-            begun: XMLText.first("Initiated", in: entry).flatMap(CredentialRequest.seconds) ?? 0))
+            begun: XMLText.first("Initiated", in: entry).flatMap(CredentialRequest.seconds)))
       }
       guard XMLText.first("IsTruncated", in: text) == "true" else { return found }
-      guard let key = XMLText.first("NextKeyMarker", in: text).map(Self.decoded),
-        let upload = XMLText.first("NextUploadIdMarker", in: text),
-        marker?.key != key || marker?.upload != upload
+      guard let text = XMLText.first("NextKeyMarker", in: text).map({ (text, $0) }),
+        let upload = XMLText.first("NextUploadIdMarker", in: text.0)
       else { throw unreadable(request) }
+      let key = isEncoded ? Self.decoded(text.1) : text.1
+      guard pages.goes(on: "\(key)\n\(upload)", hadEntries: found.count > before) else {
+        throw endless(request)
+      }
       marker = (key, upload)
       try Interruption.check()
     }
   }
 
   /// Gives a multipart upload up; it is no error where it is gone.
-  public func abort(_ name: String, upload id: String) throws(TrajpackError) {
-    _ = try BucketRequest(
+  ///
+  /// - Parameter isHasty: Whether that is tried for some seconds only, also where the call is to end.
+  public func abort(
+    _ name: String, upload id: String, isHasty: Bool = false
+  ) throws(TrajpackError) {
+    var request = BucketRequest(
       "DELETE", location.appending(name), failing: "an unfinished upload of it cannot be removed",
-      query: [("uploadId", id)]
-    ).answer(accepting: [404])
+      query: [("uploadId", id)])
+    guard isHasty else {
+      _ = try request.answer(accepting: [404])
+      return
+    }
+    (request.mostAttempts, request.stalledSeconds) = (3, 3)
+    _ = try Interruption.unwatched { () throws(TrajpackError) in
+      try request.answer(accepting: [404])
+    }
   }
 
   /// The name of an entry below the prefix; `nil` where it has none.
-  private func name(in entry: String) -> String? {
+  private func name(in entry: String, _ isEncoded: Bool) -> String? {
     guard let text = XMLText.first("Key", in: entry) else { return nil }
-    let key = Self.decoded(text)
-    return key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : nil
+    let key = (isEncoded ? Self.decoded(text) : text).utf8
+    // By bytes: a key may go on with a mark that makes one character with the slash.
+    guard key.starts(with: prefix.utf8) else { return nil }
+    return String(decoding: key.dropFirst(prefix.utf8.count), as: UTF8.self)
+  }
+
+  /// Whether the keys of a listing are encoded; some servers do not do what is asked for.
+  private static func isEncoded(_ listing: String) -> Bool {
+    XMLText.first("EncodingType", in: listing) == "url"
   }
 
   /// A key as it was before a listing has encoded it.
   private static func decoded(_ text: String) -> String {
-    PercentEncoding.decode(String(text.map { $0 == "+" ? " " : $0 }))
+    PercentEncoding.decode(
+      String(decoding: text.utf8.map { $0 == 0x2B ? 0x20 : $0 }, as: UTF8.self))
+  }
+
+  private func endless(_ request: BucketRequest) -> TrajpackError {
+    TrajpackError(
+      .machine,
+      "\(location): \(request.failure): the server's listing has no end (it names a page again, or \(Pages.mostEmpty) pages "
+        + "without an entry); check the endpoint")
   }
 
   private func unreadable(_ request: BucketRequest) -> TrajpackError {

@@ -65,7 +65,7 @@ extension RemoteBucket {
     took: (Int) -> Void = { _ in }
   ) throws(TrajpackError) -> Outcome {
     if !replacing, let outcome = try compared(name, content) { return outcome }
-    let part = RemoteSettings.current.partBytes
+    let part = try RemoteSettings.current().partBytes
     let outcome =
       content.bytes <= part
       ? try putWhole(name, content, type, replacing: replacing)
@@ -162,7 +162,7 @@ extension RemoteBucket {
         }
       } catch {
         // Where that fails, too, 'trajpack gc' finds what is left.
-        try? abort(name, upload: id)
+        try? abort(name, upload: id, isHasty: true)
         try? note(nil)
         throw error
       }
@@ -257,7 +257,7 @@ extension RemoteBucket {
     request.body = (body, xml.utf8.count)
     request.headers = ["Content-Type: application/xml"]
     // S3 may take minutes for many parts.
-    request.stalledSeconds = max(RemoteSettings.current.stalledSeconds, 300)
+    request.stalledSeconds = max(try RemoteSettings.current().stalledSeconds, 300)
     if !replacing { request.headers.append(Self.condition) }
     var answer = try request.answer(accepting: [404, 412, 501])
     if answer.answer.status == 501, !replacing {

@@ -1,4 +1,3 @@
-import CCurlShims
 import Glibc
 import Synchronization
 import TrajpackCodecs
@@ -10,7 +9,7 @@ import TrajpackFormat
 /// An object has two files, named by the SHA-256 of its path, its ETag and its length, so that another content is another
 /// object: its bytes with holes (`.data`), and for each block whether it is there and its checksum (`.map`). A block that
 /// a crash has left without its bytes does not match its checksum, and is had again. Where the disk refuses, nothing is
-/// kept.
+/// kept; folders that another user may write to are refused, and links in one are not followed.
 final class RemoteCache: Sendable {
   /// Bytes of a block.
   static let block = 16 << 10
@@ -24,13 +23,36 @@ final class RemoteCache: Sendable {
   private let written = Atomic<Int>(0)
 
   /// The cache that the environment names; `nil` for none.
-  static func shared() -> RemoteCache? {
+  ///
+  /// - Throws: A usage error where another user may write to the folder, or the limit cannot be read.
+  static func shared() throws(TrajpackError) -> RemoteCache? {
     guard let folder = RemoteSettings.variable(folderName) else { return nil }
-    let limit = RemoteSettings.variable("TRAJPACK_CACHE_BYTES").flatMap(Self.bytes) ?? 10 << 30
+    let limit = try RemoteSettings.bytes("TRAJPACK_CACHE_BYTES", 0...Int.max) ?? 10 << 30
+    let known = current.withLock { current in
+      current.flatMap { $0.folder == folder && $0.limit == limit ? $0 : nil }
+    }
+    if let known { return known }
+    mkdir(folder, 0o700)
+    try requireOwn(folder)
     return current.withLock { current in
       if let current, current.folder == folder, current.limit == limit { return current }
       current = RemoteCache(folder, limit)
       return current
+    }
+  }
+
+  /// Refuses a folder in which another user could change what is kept, or put links there.
+  private static func requireOwn(_ folder: String) throws(TrajpackError) {
+    var status = stat()
+    // What is no folder keeps nothing.
+    guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+    // Where the sticky bit is set, as for /tmp, others may add files only, and files of others are not taken.
+    let isOwn = status.st_uid == geteuid() || status.st_uid == 0
+    guard isOwn, status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
+      throw TrajpackError(
+        .usage, file: folder,
+        "another user may write to this folder, which \(folderName) names, so nothing is kept in it; run 'chmod go-w' on "
+          + "it where it is yours, or name another")
     }
   }
 
@@ -47,7 +69,6 @@ final class RemoteCache: Sendable {
 
   private init(_ folder: String, _ limit: Int) {
     (self.folder, self.limit) = (folder, limit)
-    mkdir(folder, 0o700)
     trim()
   }
 
@@ -68,7 +89,7 @@ final class RemoteCache: Sendable {
 
   /// Removes the objects that were not opened for longest, where all take more than the limit. One process at a time.
   private func trim() {
-    let lock = open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let lock = open("\(folder)/lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard lock >= 0 else { return }
     defer { close(lock) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0, let directory = opendir(folder) else { return }
@@ -81,8 +102,8 @@ final class RemoteCache: Sendable {
       guard name.hasSuffix(".data") else { continue }
       var (data, map) = (stat(), stat())
       let base = "\(folder)/\(name.dropLast(5))"
-      guard stat("\(base).data", &data) == 0 else { continue }
-      let isMapped = stat("\(base).map", &map) == 0
+      guard lstat("\(base).data", &data) == 0 else { continue }
+      let isMapped = lstat("\(base).map", &map) == 0
       objects.append((base, Int(data.st_blocks) * 512, isMapped ? Int(map.st_mtim.tv_sec) : 0))
     }
     var sum = objects.reduce(0) { $0 + $1.bytes }
@@ -91,118 +112,6 @@ final class RemoteCache: Sendable {
       unlink("\(object.name).map")
       unlink("\(object.name).data")
       sum -= object.bytes
-    }
-  }
-}
-
-/// The blocks of one object that this machine has.
-final class CachedObject: @unchecked Sendable {
-  // Words of the map are read and written whole; the files never change their length.
-  private let cache: RemoteCache
-  private let data: Int32
-  private let mapFile: Int32
-  private let map: UnsafeMutablePointer<UInt64>
-  private let mapBytes: Int
-  private let length: Int
-  private static let isThere: UInt64 = 1 << 32
-
-  init?(_ base: String, _ length: Int, _ cache: RemoteCache) {
-    self.cache = cache
-    self.length = length
-    let blocks = (length + RemoteCache.block - 1) / RemoteCache.block
-    mapBytes = blocks * 8
-    data = open("\(base).data", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    mapFile = open("\(base).map", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard data >= 0, mapFile >= 0, ftruncate(data, off_t(length)) == 0,
-      ftruncate(mapFile, off_t(mapBytes)) == 0,
-      let start = mmap(nil, mapBytes, PROT_READ | PROT_WRITE, MAP_SHARED, mapFile, 0),
-      start != MAP_FAILED
-    else {
-      close(data)
-      close(mapFile)
-      return nil
-    }
-    map = start.bindMemory(to: UInt64.self, capacity: blocks)
-    // When it was used last.
-    futimens(mapFile, nil)
-  }
-
-  deinit {
-    munmap(map, mapBytes)
-    close(data)
-    close(mapFile)
-  }
-
-  /// Whole blocks that hold a range.
-  func blocks(_ range: Range<Int>) -> Range<Int> {
-    let size = RemoteCache.block
-    return range.lowerBound / size * size..<min((range.upperBound + size - 1) / size * size, length)
-  }
-
-  private func numbers(_ range: Range<Int>) -> Range<Int> {
-    range.lowerBound / RemoteCache.block..<(range.upperBound + RemoteCache.block - 1)
-      / RemoteCache.block
-  }
-
-  /// Whether all blocks of a range are said to be there.
-  func has(_ range: Range<Int>) -> Bool {
-    numbers(range).allSatisfy { tpr_load64(map + $0) & Self.isThere != 0 }
-  }
-
-  /// Fills `buffer` with whole blocks; false where one is not there, or not what was written.
-  func read(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-    guard peek(range, into: buffer) else { return false }
-    var isGood = true
-    each(range, UnsafeRawBufferPointer(buffer)) { number, bytes in
-      guard tpr_load64(map + number) != Self.isThere | UInt64(CRC32C.of(bytes)) else { return }
-      tpr_store64(map + number, 0)
-      isGood = false
-    }
-    return isGood
-  }
-
-  /// Fills `buffer` with a range as the folder has it, compared with nothing; false where a block is not there.
-  func peek(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-    guard has(range) else { return false }
-    var done = 0
-    while done < buffer.count, let start = buffer.baseAddress {
-      let count = pread(data, start + done, buffer.count - done, off_t(range.lowerBound + done))
-      guard count > 0 else { return false }
-      done += count
-    }
-    return true
-  }
-
-  /// Lets the blocks of a range go, so that they are had again.
-  func forget(_ range: Range<Int>) { for number in numbers(range) { tpr_store64(map + number, 0) } }
-
-  /// Keeps whole blocks.
-  func write(_ range: Range<Int>, _ bytes: UnsafeRawBufferPointer) {
-    // What was removed to keep the limit is not filled any further.
-    var status = stat()
-    guard fstat(mapFile, &status) == 0, status.st_nlink > 0 else { return }
-    var done = 0
-    while done < bytes.count, let start = bytes.baseAddress {
-      let count = pwrite(data, start + done, bytes.count - done, off_t(range.lowerBound + done))
-      guard count > 0 else { return }
-      done += count
-    }
-    each(range, bytes) { number, bytes in
-      tpr_store64(map + number, Self.isThere | UInt64(CRC32C.of(bytes)))
-    }
-    cache.didWrite(bytes.count)
-  }
-
-  private func each(
-    _ range: Range<Int>, _ bytes: UnsafeRawBufferPointer,
-    _ body: (Int, UnsafeRawBufferPointer) -> Void
-  ) {
-    for number in numbers(range) {
-      let first = number * RemoteCache.block - range.lowerBound
-      body(
-        number,
-        UnsafeRawBufferPointer(rebasing: bytes[first..<min(first + RemoteCache.block, bytes.count)])
-      )
     }
   }
 }

@@ -25,6 +25,7 @@ enum CredentialRequest {
   ) throws(TrajpackError) -> (answer: HTTPAnswer, text: String) {
     let memory = OwnedBuffer(count: 256 << 10)
     let exchange = HTTPExchange(url, into: memory.bytes)
+    exchange.keeping = memory
     exchange.method = method
     exchange.headers = headers
     exchange.signing = signing
@@ -88,7 +89,9 @@ enum CredentialRequest {
     let head = text.prefix(19).split(whereSeparator: { "-T:".contains($0) }).map { Int32($0) }
     guard head.count == 6, let year = head[0], let month = head[1], let day = head[2],
       let hour = head[3],
-      let minute = head[4], let second = head[5]
+      let minute = head[4], let second = head[5], (1900...9999).contains(year),
+      (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour),
+      (0...59).contains(minute), (0...60).contains(second)
     else { return nil }
     var time = tm()
     (time.tm_year, time.tm_mon, time.tm_mday) = (year - 1900, month - 1, day)

@@ -64,7 +64,7 @@ enum ContainerCredentials {
       url = "http://169.254.170.2\(relative)"
     } else if let full = RemoteSettings.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
       let rest = full.hasPrefix("http://") ? full.dropFirst(7) : ""
-      let host = String(rest.prefix { $0 != "/" })
+      let host = String(rest.prefix { !"/?#".contains($0) })
       let known = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"]
       guard full.hasPrefix("https://") || RemoteLocation.isLoopback(host) || known.contains(host)
       else {
@@ -156,12 +156,13 @@ enum XMLText {
   }
 
   private static func unescape(_ text: String) -> String {
-    guard text.contains("&") else { return text }
+    guard text.utf8.contains(0x26) else { return text }
     var out = ""
-    var rest = text[...]
+    // By scalars: a mark after a sign makes one character with it.
+    var rest = text.unicodeScalars[...]
     while let start = rest.firstIndex(of: "&"), let end = rest[start...].firstIndex(of: ";") {
-      out += rest[..<start]
-      switch rest[rest.index(after: start)..<end] {
+      out += String(rest[..<start])
+      switch String(rest[rest.index(after: start)..<end]) {
       case "lt": out += "<"
       case "gt": out += ">"
       case "quot": out += "\""
@@ -175,6 +176,6 @@ enum XMLText {
       }
       rest = rest[rest.index(after: end)...]
     }
-    return out + rest
+    return out + String(rest)
   }
 }

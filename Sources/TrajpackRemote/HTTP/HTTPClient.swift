@@ -51,7 +51,7 @@ final class HTTPClient: @unchecked Sendable {
       let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
       throw TrajpackError(.machine, String(decoding: text, as: UTF8.self))
     }
-    settings = RemoteSettings.current
+    settings = try RemoteSettings.current()
     guard let multi = tpr_multi_new(settings.connections) else {
       throw TrajpackError(.machine, "there is no memory for connections")
     }
@@ -87,11 +87,15 @@ final class HTTPClient: @unchecked Sendable {
   }
 
   /// Sends a request and waits for its answer.
-  func answer(to exchange: HTTPExchange) -> HTTPAnswer { begin(exchange).wait() }
+  ///
+  /// - Throws: A machine error where the call is to end before it comes.
+  func answer(to exchange: HTTPExchange) throws(TrajpackError) -> HTTPAnswer {
+    try begin(exchange).wait()
+  }
 
   /// Sends a request, whose answer is waited for later.
   func begin(_ exchange: HTTPExchange) -> PendingAnswer {
-    let answer = PendingAnswer()
+    let answer = PendingAnswer(exchange)
     exchange.done = { answer.set($0) }
     submit([exchange])
     return answer
@@ -144,7 +148,7 @@ final class HTTPClient: @unchecked Sendable {
 
   private func settle(_ exchange: HTTPExchange, _ answer: HTTPAnswer) {
     let most = exchange.mostAttempts ?? settings.attempts
-    if exchange.judge(answer) == .again, exchange.attempts < most {
+    if exchange.judge(answer) == .again, exchange.attempts < most, !exchange.isUnwanted {
       let longest = min(100_000_000 << UInt64(min(exchange.attempts - 1, 20)), Self.longestPause)
       var pause = UInt64.random(in: longest / 4...longest)
       if answer.retryAfter > 0 {
@@ -164,6 +168,7 @@ final class HTTPClient: @unchecked Sendable {
     request.stalled_seconds = exchange.stalledSeconds ?? settings.stalledSeconds
     request.total_milliseconds = exchange.totalMilliseconds
     request.follows = exchange.followsRedirects ? 1 : 0
+    request.allows_http = settings.allowsHTTP ? 1 : 0
     request.uses_netrc = exchange.usesNetrc ? 1 : 0
     request.is_direct = exchange.isDirect ? 1 : 0
     request.into = exchange.into.baseAddress
@@ -225,6 +230,9 @@ final class PendingAnswer: @unchecked Sendable {
   // Changed under its lock only.
   private let lock = ConditionLock()
   private var answer: HTTPAnswer?
+  private let unwant: @Sendable () -> Void
+
+  init(_ exchange: HTTPExchange) { unwant = { [weak exchange] in exchange?.isUnwanted = true } }
 
   func set(_ answer: HTTPAnswer) {
     lock.locked {
@@ -233,12 +241,28 @@ final class PendingAnswer: @unchecked Sendable {
     }
   }
 
-  func wait() -> HTTPAnswer {
+  /// - Throws: A machine error where the call is to end before there is one; the request is not sent again then.
+  func wait() throws(TrajpackError) -> HTTPAnswer {
     lock.lock()
     defer { lock.unlock() }
     while true {
       if let answer { return answer }
-      lock.wait()
+      try lock.waitForServer(unwant)
+    }
+  }
+}
+
+extension ConditionLock {
+  private static let patience: UInt64 = 100_000_000
+
+  /// Waits until somebody wakes those who wait, at most a tenth of a second.
+  ///
+  /// - Throws: A machine error where the call is to end; `ending` is called before.
+  func waitForServer(_ ending: () -> Void = {}) throws(TrajpackError) {
+    guard !wait(.worker, until: now() + Self.patience) else { return }
+    do throws(TrajpackError) { try Interruption.checkWaiting() } catch {
+      ending()
+      throw error
     }
   }
 }

@@ -11,7 +11,9 @@ enum HTTPDate {
     let words = (text ?? "").split(whereSeparator: { " :".contains($0) })
     guard words.count == 8, let day = Int32(words[1]), let year = Int32(words[3]),
       let month = months.firstIndex(of: String(words[2])), let hour = Int32(words[4]),
-      let minute = Int32(words[5]), let second = Int32(words[6])
+      let minute = Int32(words[5]), let second = Int32(words[6]), (1900...9999).contains(year),
+      (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute),
+      (0...60).contains(second)
     else { return nil }
     var time = tm()
     (time.tm_year, time.tm_mon, time.tm_mday) = (year - 1900, Int32(month), day)

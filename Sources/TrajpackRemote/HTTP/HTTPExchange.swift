@@ -1,3 +1,4 @@
+import Synchronization
 import TrajpackFormat
 
 /// A request, and what became of it.
@@ -29,6 +30,14 @@ final class HTTPExchange: @unchecked Sendable {
   var stalledSeconds: Int?
   /// Looks at an answer on the client's thread; must be quick.
   var judge: @Sendable (HTTPAnswer) -> Verdict = { $0.isSuccess ? .done : .failed }
+  /// What must stay until `done` was called, also where nobody waits for that any more: the memory of `into`.
+  var keeping: AnyObject?
+  private let unwanted = Atomic<Bool>(false)
+  /// Whether nobody waits for it any more.
+  var isUnwanted: Bool {
+    get { unwanted.load(ordering: .relaxed) }
+    set { unwanted.store(newValue, ordering: .relaxed) }
+  }
   /// Called once, on the client's thread.
   var done: @Sendable (HTTPAnswer) -> Void = { _ in }
 

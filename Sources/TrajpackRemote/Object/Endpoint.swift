@@ -32,6 +32,12 @@ struct Endpoint: Sendable {
     case .hf:
       let hub = try HubPath(location)
       let base = RemoteSettings.variable("HF_ENDPOINT") ?? "https://huggingface.co"
+      guard !RemoteLocation.isPlainElsewhere(base) || RemoteSettings.allowsHTTP else {
+        throw TrajpackError(
+          .usage, file: "\(location)",
+          "HF_ENDPOINT is plain http:// to another machine, which lets everybody on the way read the token and change the "
+            + "data; use https://, or set TRAJPACK_ALLOW_HTTP=1")
+      }
       url =
         "\(base)/datasets/\(PercentEncoding.encode(hub.repository, keeping: "/"))/resolve/"
         + "\(PercentEncoding.encode(hub.revision))/\(PercentEncoding.encode(hub.path, keeping: "/"))"

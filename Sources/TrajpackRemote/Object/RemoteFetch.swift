@@ -105,7 +105,11 @@ final class RemotePart: @unchecked Sendable {
     lock.lock()
     while true {
       switch state {
-      case .pending, .recovering: lock.wait()
+      case .pending, .recovering:
+        do throws(TrajpackError) { try lock.waitForServer() } catch {
+          lock.unlock()
+          throw error
+        }
       case .fresh:
         state = .recovering
         lock.unlock()

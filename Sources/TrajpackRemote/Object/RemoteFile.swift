@@ -53,7 +53,7 @@ public final class RemoteFile: Sendable {
     (length, tag) = (opening.length, answer.identityTag)
     modified = HTTPDate.seconds(answer.headers["last-modified"]) ?? 0
     state = ForkSafe(opening.state)
-    cache = RemoteCache.shared()?.object(path, tag: tag, length: length)
+    cache = try RemoteCache.shared()?.object(path, tag: tag, length: length)
     pages.withLock { $0.head = (memory, min(answer.received, length)) }
   }
 
@@ -122,6 +122,7 @@ private struct Opening: ~Copyable {
     while true {
       let endpoint = try Endpoint(location)
       let exchange = HTTPExchange(endpoint.url, into: memory.bytes)
+      exchange.keeping = memory
       endpoint.apply(to: exchange)
       exchange.headers.append("Range: bytes=0-\(memory.bytes.count - 1)")
       let room = memory.bytes.count

@@ -45,9 +45,11 @@ struct DatasetFolder {
       guard home.isFolder else {
         throw TrajpackError(
           .usage, file: home.path,
-          isDataset
-            ? "an upload of it was begun from \(path); use --resume to go on with it, or remove that folder"
-            : "\(path), where its shards would be made, is not empty; name another folder with --staging"
+          isDataset && DatasetLock.isHeld(path)
+            ? "another process is writing it, by way of \(path); wait for it, or name another prefix"
+            : isDataset
+              ? "an upload of it was begun from \(path); use --resume to go on with it, or remove that folder"
+              : "\(path), where its shards would be made, is not empty; name another folder with --staging"
         )
       }
       throw TrajpackError(

@@ -30,6 +30,18 @@ public struct SourceCheck {
     for path in paths { try check.look(path, level: 0) }
   }
 
+  /// Refuses a folder that is named twice, also by a link: its recordings would be there twice.
+  public static func refuseRepeats(_ paths: [String]) throws(TrajpackError) {
+    var known: [[UInt64]: String] = [:]
+    for path in paths where FileSystem.item(at: path) == .folder {
+      guard let identity = FileSystem.identity(of: path) else { continue }
+      if let first = known.updateValue(path, forKey: identity) {
+        throw TrajpackError(
+          .usage, file: path, "is the same folder as \(first); name each source once")
+      }
+    }
+  }
+
   private mutating func look(_ path: String, level: Int) throws(TrajpackError) {
     switch FileSystem.item(at: path) {
     case .file: if asksForReading { _ = try LocalFile(path) }

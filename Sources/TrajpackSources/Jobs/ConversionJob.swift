@@ -57,25 +57,21 @@ public struct ConversionJob: Sendable {
   ) throws(TrajpackError) {
     let path = try Self.folder(of: document.destination)
     try Self.requireUnplanned(document.destination)
-    try FileSystem.makeFolder(path)
+    let made = try Self.makeHidden(beside: path)
     do throws(TrajpackError) {
       if FileSystem.item(at: document.destination) == .folder,
-        FileSystem.identity(of: document.destination)?[0] != FileSystem.identity(of: path)?[0]
+        FileSystem.identity(of: document.destination)?[0] != FileSystem.identity(of: made)?[0]
       {
         throw TrajpackError(
           .usage, file: document.destination,
           "is the root of a file system, and the job beside it is on another one; "
             + "name a folder within it")
       }
-      try FileSystem.replace("\(path)/\(Self.recordingsName)", with: Self.lines(of: recordings))
-      try adding(path)
-      // Last: with it, the folder is a job.
-      try FileSystem.replace(
-        "\(path)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
+      try FileSystem.replace("\(made)/\(Self.recordingsName)", with: Self.lines(of: recordings))
+      try adding(made)
+      try Self.publish(document, made, as: path)
     } catch {
-      for name in [Self.recordingsName, JobDocument.fileName] { unlink("\(path)/\(name)") }
-      FileSystem.removeTree("\(path)/\(Self.sourceName)")
-      rmdir(path)
+      FileSystem.removeTree(made)
       throw error
     }
     self.path = path
@@ -90,16 +86,34 @@ public struct ConversionJob: Sendable {
       throw TrajpackError(
         .usage, file: path, "is there already; name a new folder for the job, or discard it")
     }
-    try FileSystem.makeFolder(path)
-    do throws(TrajpackError) {
-      try FileSystem.replace(
-        "\(path)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
-    } catch {
-      rmdir(path)
+    let made = try Self.makeHidden(beside: path)
+    do throws(TrajpackError) { try Self.publish(document, made, as: path) } catch {
+      FileSystem.removeTree(made)
       throw error
     }
     self.path = path
     self.document = document
+  }
+
+  /// Makes a folder that is to become one of a job when all is in it, so that a plan that is killed leaves no folder of
+  /// the job's name.
+  private static func makeHidden(beside path: String) throws(TrajpackError) -> String {
+    let parent = FileSystem.parent(of: path)
+    try FileSystem.makeFolder(parent)
+    while true {
+      let suffix = String(UInt64.random(in: 0 ... .max), radix: 16)
+      let made = "\(parent)/.tmp-\(FileSystem.name(of: path))-\(suffix)"
+      if mkdir(made, 0o777) == 0 { return made }
+      guard errno == EEXIST else { throw .system("cannot be made", path) }
+    }
+  }
+
+  private static func publish(
+    _ document: JobDocument, _ made: String, as path: String
+  ) throws(TrajpackError) {
+    try FileSystem.replace(
+      "\(made)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
+    try FileSystem.publish(made, as: path)
   }
 
   /// Refuses to plan a job for a destination at which something is, or a job already.

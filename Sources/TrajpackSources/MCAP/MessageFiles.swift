@@ -35,6 +35,9 @@ struct MessageFiles {
     MCAPFile.recognises(path) || ROSBagDatabase.recognises(path) || ROS1Bag.recognises(path)
   }
 
+  /// The folders that were looked into.
+  private var walked: Set<[UInt64]> = []
+
   /// Looks at names, and at the first bytes of files.
   init(_ sources: [String]) throws(TrajpackError) {
     for source in sources {
@@ -95,7 +98,10 @@ struct MessageFiles {
   private mutating func walk(
     _ folder: String, _ place: String, _ level: Int
   ) throws(TrajpackError) {
-    guard level < Self.deepest, !Dataset.isDataset(folder) else { return }
+    // A link may lead back to a folder above.
+    guard level < Self.deepest, !Dataset.isDataset(folder),
+      let identity = FileSystem.identity(of: folder), walked.insert(identity).inserted
+    else { return }
     let names = NaturalOrder.sorted(
       try FileSystem.names(in: folder).filter { !$0.hasPrefix(".") })
     let isBag = names.contains(ROSBagFolder.metadata) && names.contains(where: ROSBagFolder.isNamed)

@@ -42,6 +42,7 @@ final class SourceFiles: Sendable {
   init(_ sources: [String]) throws(TrajpackError) {
     self.sources = sources
     var all: [File] = []
+    var seen: Set<[UInt64]> = []
     for source in sources {
       switch FileSystem.item(at: source) {
       case .file: all.append(File(path: source, place: FileSystem.name(of: source)))
@@ -53,7 +54,7 @@ final class SourceFiles: Sendable {
             File(
               path: folder, place: FileSystem.name(of: folder), store: ZarrObjects.Extent(folder)))
         } else {
-          try Self.walk(folder, "", 0, &all)
+          try Self.walk(folder, "", 0, &all, &seen)
         }
       default: continue
       }
@@ -75,9 +76,13 @@ final class SourceFiles: Sendable {
   }
 
   private static func walk(
-    _ folder: String, _ place: String, _ level: Int, _ all: inout [File]
+    _ folder: String, _ place: String, _ level: Int, _ all: inout [File],
+    _ seen: inout Set<[UInt64]>
   ) throws(TrajpackError) {
-    guard level < mostLevels, !Dataset.isDataset(folder) else { return }
+    // A link may lead back to a folder above.
+    guard level < mostLevels, !Dataset.isDataset(folder),
+      let identity = FileSystem.identity(of: folder), seen.insert(identity).inserted
+    else { return }
     let names = try FileSystem.names(in: folder).filter { !$0.hasPrefix(".") }
     for name in NaturalOrder.sorted(names) {
       let path = "\(folder)/\(name)"
@@ -85,7 +90,7 @@ final class SourceFiles: Sendable {
       case .file: all.append(File(path: path, place: place + name))
       case .folder where ZarrStore.recognises(path):
         all.append(File(path: path, place: place + name, store: ZarrObjects.Extent(path)))
-      case .folder: try walk(path, "\(place)\(name)/", level + 1, &all)
+      case .folder: try walk(path, "\(place)\(name)/", level + 1, &all, &seen)
       default: continue
       }
     }

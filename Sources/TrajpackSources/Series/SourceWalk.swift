@@ -48,6 +48,7 @@ struct SourceWalk {
         var folder = source
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
         let before = files.count
+        if let identity = FileSystem.identity(of: folder) { seen.insert(identity) }
         try walk(folder, "", 0)
         guard files.count > before else {
           if let remark = packed.first { throw TrajpackError(.data, remark) }
@@ -161,10 +162,17 @@ struct SourceWalk {
 
   /// Whether a folder has a file of series somewhere, or an array that gzip has packed, of which there is
   /// more to say than that it is not known.
-  static func hasSeries(
-    _ folder: String, level: Int = 0, _ isSeries: (String) -> Bool
+  static func hasSeries(_ folder: String, _ isSeries: (String) -> Bool) -> Bool {
+    var seen: Set<[UInt64]> = []
+    return hasSeries(folder, 0, &seen, isSeries)
+  }
+
+  private static func hasSeries(
+    _ folder: String, _ level: Int, _ seen: inout Set<[UInt64]>, _ isSeries: (String) -> Bool
   ) -> Bool {
-    if isOfAnotherFormat(folder) { return false }
+    guard let identity = FileSystem.identity(of: folder), seen.insert(identity).inserted,
+      !isOfAnotherFormat(folder)
+    else { return false }
     let names = ((try? FileSystem.names(in: folder)) ?? []).filter { !$0.hasPrefix(".") }
     var folders: [String] = []
     for name in names {
@@ -177,8 +185,9 @@ struct SourceWalk {
       default: break
       }
     }
-    return level < mostLevels
-      && folders.contains { hasSeries($0, level: level + 1, isSeries) }
+    guard level < mostLevels else { return false }
+    for folder in folders where hasSeries(folder, level + 1, &seen, isSeries) { return true }
+    return false
   }
 
   /// A file's name without its ending.

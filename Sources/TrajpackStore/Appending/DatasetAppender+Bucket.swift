@@ -21,7 +21,13 @@ extension DatasetAppender {
 
   /// The error of a new dataset where another writer has left one in the staging folder.
   static func stopped(_ path: String, _ folder: String) -> TrajpackError {
-    TrajpackError(
+    guard !DatasetLock.isHeld(folder) else {
+      return TrajpackError(
+        .usage, file: path,
+        "another writer has this dataset open, by way of \(folder); wait for it, or name another prefix"
+      )
+    }
+    return TrajpackError(
       .usage, file: path,
       "a writer was stopped before it had finished this dataset, and its episodes are safe in \(folder): mode 'a' goes on "
         + "with them, or remove that folder")

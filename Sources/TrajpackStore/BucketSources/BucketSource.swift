@@ -16,6 +16,8 @@ public struct BucketSource: Sendable {
     let tag: String
   }
 
+  /// The most bytes of all sources of a conversion.
+  public static let mostBytes = 1 << 60
   /// The most objects of a source.
   public static let mostObjects = 1_000_000
 
@@ -59,13 +61,31 @@ public struct BucketSource: Sendable {
         found.append(
           File(
             object: bucket.path(of: object.name), name: object.name, bytes: object.bytes,
-            modified: object.modified, tag: object.tag))
+            modified: object.modified ?? 0, tag: object.tag))
       }
       return true
+    }
+    let names = Set(found.map(\.name))
+    for file in found {
+      let parts = file.name.pathComponents
+      for count in 1..<max(parts.count, 1) {
+        let above = parts.prefix(count).joined(separator: "/")
+        guard !names.contains(above) else {
+          throw TrajpackError(
+            .data, file: bucket.path(of: above),
+            "is an object, and others lie below its name (\(file.name)), which files of this machine cannot; rename it, or "
+              + "name a prefix without it")
+        }
+      }
     }
     isOneObject = found.isEmpty
     if found.isEmpty {
       let file = try RemoteFile(path)
+      guard file.length <= Self.mostBytes else {
+        throw TrajpackError(
+          .machine, file: bucket.path,
+          "the server says that it has \(file.length) bytes, which none has; check the endpoint")
+      }
       found = [
         File(
           object: bucket.path, name: FileSystem.name(of: bucket.path), bytes: file.length,

@@ -28,6 +28,8 @@ public struct BucketOrphans {
   public let items: [Item]
   /// How many are younger: a writer may be at work.
   public let younger: Int
+  /// How many are of no known age, because the server says no time, or none that can be read. They are left alone.
+  public let unknown: Int
   /// Objects of other names.
   public let others: Int
 
@@ -50,16 +52,24 @@ public struct BucketOrphans {
     let manifest = isFinished ? try Manifest(inFolder: bucket.path) : nil
     let named = Set(
       (manifest?.shards.map(\.name) ?? []) + (manifest?.sideFiles.map(\.file) ?? []))
-    let now = clock ?? 0
-    var items =
-      found.filter { !named.contains($0.name) }.map {
-        Item(name: $0.name, bytes: $0.bytes, age: now - $0.modified, upload: nil)
+    var items: [Item] = []
+    var unknown = 0
+    func add(_ name: String, _ bytes: Int?, _ time: Double?, _ upload: String?) {
+      guard let clock, let time else {
+        unknown += 1
+        return
       }
-    items += uploads.filter { Manifest.owns($0.name) || $0.name == Manifest.fileName }.map {
-      Item(name: $0.name, bytes: nil, age: now - $0.begun, upload: $0.id)
+      items.append(Item(name: name, bytes: bytes, age: clock - time, upload: upload))
+    }
+    for object in found where !named.contains(object.name) {
+      add(object.name, object.bytes, object.modified, nil)
+    }
+    for upload in uploads where Manifest.owns(upload.name) || upload.name == Manifest.fileName {
+      add(upload.name, nil, upload.begun, upload.id)
     }
     self.items = items.filter { $0.age >= age }.sorted { $0.name < $1.name }
     younger = items.count - self.items.count
+    self.unknown = unknown
     self.others = others
   }
 

@@ -205,3 +205,30 @@ def test_keys_that_expire_are_had_again(writer: Writer, bucket: BucketServer, ra
                 AWS_CONFIG_FILE=str(writer.folder / "config"))
     assert len((writer.folder / "asked").read_text().splitlines()) >= 3
     check(writer, local)
+
+
+def test_a_second_writer_is_told_of_the_first(writer: Writer, raw: Path, bucket: BucketServer, tmp_path: Path) -> None:
+    """Nobody is advised to remove the staging folder of a writer at work."""
+    holds = threading.Event()
+
+    def fault(request: Request) -> Fault | None:
+        if request.method == "PUT" or "uploads" in request.query:
+            holds.wait(60)
+        return None
+    bucket.fault = fault
+    first = writer.start("convert", raw, DST, *OPTIONS)
+    while not any("manifest" in name or "journal" in name for name in writer.leftovers):
+        time.sleep(0.02)
+    while not any(r.method in ("PUT", "POST") for r in bucket.requests):
+        time.sleep(0.02)
+    said = writer.refused(2, "convert", raw, DST, *OPTIONS)
+    assert "another process is writing it" in said and "remove" not in said
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in writer.environment().items():
+            patch.setenv(name, value)
+        with pytest.raises(trajpack.UsageError, match="another") as caught:
+            trajpack.create(DST, rate=10)
+        assert "remove" not in str(caught.value)
+    holds.set()
+    _, error = first.communicate(timeout=120)
+    assert first.returncode == 0, error

@@ -204,6 +204,7 @@ TRAJPACK: dict[str, tuple[Any, list[Any]]] = {
     "tp_bytes_free": (None, [c_void_p]),
     "tp_options_schema": (c_int32, [c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_remote_set_credentials": (c_int32, [c_void_p, c_void_p, POINTER(Error)]),
+    "tp_remote_set_stop": (None, [c_void_p]),
     "tp_dataset_open": (c_int32, [c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_outline": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),

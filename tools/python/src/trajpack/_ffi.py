@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
-from ctypes import byref, c_void_p
+from ctypes import byref, c_int32, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,39 @@ class Library:
     def call(self, name: str, *arguments: Any) -> None:
         """Calls a function that takes an error last, and raises it."""
         error = Error()
-        status = getattr(self.loaded(), name)(*arguments, byref(error))
+        status = self._status(name, arguments, error)
         if status == TP_NO_VIDEO:
             from . import _video_ffi  # only where frames are wanted
             _video_ffi.load()
-            status = getattr(self.loaded(), name)(*arguments, byref(error))
+            status = self._status(name, arguments, error)
         check(status, error)
+
+    def _status(self, name: str, arguments: tuple[Any, ...], error: Error) -> int:
+        """What a function returns. One that may wait for a server runs beside the main thread, which alone runs
+        the handlers of signals: where one raises, as that of Ctrl-C does, the wait is ended, and the error goes on."""
+        loaded = self.loaded()
+        function = getattr(loaded, name)
+        if not (_Waits.remote and name.startswith(("tp_dataset_", "tp_loader_create"))
+                and threading.current_thread() is threading.main_thread()):
+            return int(function(*arguments, byref(error)))
+        stop, status = c_int32(0), list[int]()
+
+        def run() -> None:
+            loaded.tp_remote_set_stop(byref(stop))
+            try:
+                status.append(function(*arguments, byref(error)))
+            finally:
+                loaded.tp_remote_set_stop(None)
+        thread = threading.Thread(target=run, name="trajpack.remote")
+        try:
+            thread.start()
+            thread.join()
+        except BaseException:
+            stop.value = 1
+            if thread.ident is not None:
+                thread.join()
+            raise
+        return status[0]
 
     def text(self, name: str, *arguments: Any) -> Any:
         """Calls a function that gives JSON out last but the error, and parses it."""
@@ -111,6 +139,17 @@ class Library:
             return ctypes.string_at(address).decode("utf-8", "replace") if address else ""
         finally:
             getattr(self.loaded(), self._free)(c_void_p(address))
+
+
+class _Waits:
+    """Whether calls may wait for a server."""
+
+    remote = False
+
+
+def expect_waits() -> None:
+    """From now on calls may wait for a server."""
+    _Waits.remote = True
 
 
 def part(functions: Mapping[str, tuple[Any, list[Any]]]) -> Library:

@@ -63,6 +63,8 @@ class Dataset:
 
     def _open(self, path: str) -> None:
         pointer = c_void_p()
+        if path.startswith(REMOTE):
+            _ffi.expect_waits()
         _ffi.call("tp_dataset_open", _ffi.path_bytes(path), byref(pointer))
         self._pointer = pointer
         # What was opened before is freed with this object: others may look at it now.
