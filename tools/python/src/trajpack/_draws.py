@@ -1,4 +1,4 @@
-"""Of which epoch crops, flips and masks are, where windows are asked for by number: nobody says there that an epoch begins."""
+"""Of which epoch crops, flips and masks are where windows are asked for by number: nobody says that an epoch begins."""
 from __future__ import annotations
 
 import json

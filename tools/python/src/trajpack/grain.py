@@ -24,8 +24,8 @@ class WindowSource(_draws.Drawn, Wrapped):
     """Windows by number: ``source[7]`` is ``{"state/hp": ndarray [T, ...], ...}``. Options are those of
     :class:`trajpack.Loader`; order and batches are Grain's. It is picklable, for Grain's worker processes.
 
-    Crops, flips and masks that are drawn in each epoch are drawn anew where a window comes again; ``set_epoch`` names an
-    epoch. Each worker process counts for itself."""
+    Crops, flips and masks that are drawn in each epoch are drawn anew where a window comes again; ``set_epoch`` names
+    an epoch. Each worker process counts for itself."""
 
     @_options.with_options_of(Loader.__init__, but=_draws.ORDER)
     def __init__(self, dataset: Dataset, **options: Any) -> None:

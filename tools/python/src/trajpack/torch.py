@@ -56,8 +56,8 @@ class WindowDataset(_draws.Drawn, Wrapped, _data.Dataset):
                  **options: Any) -> None:
         for name in _draws.ORDER:
             if name in options:
-                raise UsageError(f"'{name}' is of the order, which is the DataLoader's: give it there or to its sampler, "
-                                 "or use WindowLoader", option=name)
+                raise UsageError(f"'{name}' is of the order, which is the DataLoader's: give it there or to its "
+                                 "sampler, or use WindowLoader", option=name)
         self._loader = Loader(dataset, batch=_MAP_ROOM, rank=0, world_size=1, drop_last=False, **options)
         self._transform = transform
 
@@ -90,8 +90,10 @@ class WindowDataset(_draws.Drawn, Wrapped, _data.Dataset):
         if info is None:
             return super()._begin()
         # The seed of all workers of a pass is another one in the next pass, for which workers are made anew.
-        base = self._named if self._named is not None else (info.seed - info.id) * info.num_workers % (1 << 40) + info.id
-        return _draws.Epochs(self._loader.windows, base, 1 if self._named is not None else info.num_workers)
+        if self._named is not None:
+            return _draws.Epochs(self._loader.windows, self._named)
+        base = (info.seed - info.id) * info.num_workers + info.id
+        return _draws.Epochs(self._loader.windows, base % (1 << 40), info.num_workers)
 
     def __repr__(self) -> str:
         return self._one_by_one()
