@@ -31,7 +31,7 @@ public enum Trajpack {
       ])
   }
 
-  /// A path that cannot be read, without what may be a password; it cannot be read either.
+  /// Hides what may be a password in a URL that is malformed, so that its parts are not known.
   private static func hidden(_ path: String) -> String {
     guard Dataset.isRemote(path), path.contains("@") else { return path }
     return path.prefix { $0 != ":" } + "://HIDDEN:HIDDEN"

@@ -13,7 +13,7 @@
 
     /// What to do with a film whose parts lie otherwise than they are shown.
     static let asOneFilm =
-      "write it as one film, without loss, with 'ffmpeg -i IN -c:v ffv1 OUT.mkv'"
+      "write it as one film, without loss, with 'ffmpeg -i IN -c:v libx264 -qp 0 OUT.mp4'"
 
     /// The codecs for which libavformat gives one packet a frame of a Matroska block.
     static let oneFrameABlock: Set<String> = ["h264", "hevc", "vp8", "vp9", "av1", "ffv1", "mjpeg"]

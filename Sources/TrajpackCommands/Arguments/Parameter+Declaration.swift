@@ -154,11 +154,12 @@ private struct Reader<Value: ArgumentValue> {
 
   func read(_ word: String) throws(TrajpackError) -> Value {
     guard choices.isEmpty || choices.contains(word) else {
-      throw TrajpackError(
-        .usage,  // More than a reader takes in are in the help, or in a list of the command.
+      // Nobody reads a list of more in an error.
+      let what =
         choices.count > 20
-          ? "'\(word)' is none of the \(choices.count) that there are\(suggestion(for: word, among: choices))"
-          : "'\(word)' is not \(list(choices))\(suggestion(for: word, among: choices))")
+        ? "none of the \(choices.count) that there are" : "not \(list(choices))"
+      throw TrajpackError(
+        .usage, "'\(word)' is \(what)\(suggestion(for: word, among: choices))")
     }
     let value = try Value.parse(word)
     if let range, !range.allows(value) {

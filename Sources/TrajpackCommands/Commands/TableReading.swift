@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackSources
 
 /// How series are read: what the columns of tables and the arrays of files mean.
-struct TableReading: ArgumentSet {
+struct TableReading: ArgumentSet, Equatable {
   enum HeaderChoice: String, ArgumentChoice {
     case auto, yes, no
   }

@@ -129,10 +129,10 @@ extension RemoteBucket {
             begun: XMLText.first("Initiated", in: entry).flatMap(CredentialRequest.seconds)))
       }
       guard XMLText.first("IsTruncated", in: text) == "true" else { return found }
-      guard let text = XMLText.first("NextKeyMarker", in: text).map({ (text, $0) }),
-        let upload = XMLText.first("NextUploadIdMarker", in: text.0)
+      guard let next = XMLText.first("NextKeyMarker", in: text),
+        let upload = XMLText.first("NextUploadIdMarker", in: text)
       else { throw unreadable(request) }
-      let key = isEncoded ? Self.decoded(text.1) : text.1
+      let key = isEncoded ? Self.decoded(next) : next
       guard pages.goes(on: "\(key)\n\(upload)", hadEntries: found.count > before) else {
         throw endless(request)
       }

@@ -15,10 +15,10 @@ extension Rule {
       """,
     remedy:
       "Give the true rate or unit of time when converting (--rate, --time-unit), resample ('trajpack resample'), or take windows by time.",
-    check: .dataset { RateCheck() })
+    check: .dataset { EpisodeRateCheck() })
 }
 
-private final class RateCheck: DatasetCheck {
+private final class EpisodeRateCheck: DatasetCheck {
   private struct Key: Hashable {
     var stream: String
     var unit: String
@@ -91,7 +91,7 @@ private final class RateCheck: DatasetCheck {
   }
 }
 
-extension RateCheck.Bucket {
+extension EpisodeRateCheck.Bucket {
   mutating func add(_ episode: EpisodeFacts, _ track: TrackContext, _ step: Double) {
     count += 1
     if places.count < Finding.mostPlaces { places.append(episode.place(track, values: [step])) }

@@ -53,18 +53,17 @@ extension Validate {
 
   /// Refuses options that say how recordings are read, where there are none.
   func refuseReading() throws(TrajpackError) {
-    let given: [(option: String, isGiven: Bool)] = [
-      ("--from", from != nil), ("--rate", rate != nil), ("--time", tables.time != nil),
-      ("--time-unit", tables.timeUnit != nil), ("--segment", tables.segment != nil),
-      ("--episode-column", tables.episodeColumn != nil),
+    let options: [(name: String, isGiven: Bool)] = [
+      ("--from", from != nil), ("--rate", rate != nil),
+      ("an option of tables (--time, --delimiter, ...)", tables != TableReading()),
     ]
-    guard let (option, _) = given.first(where: \.isGiven),
+    guard let given = options.first(where: \.isGiven),
       paths.allSatisfy({ Dataset.isDataset($0) || Self.holdsShards($0) })
     else { return }
     throw TrajpackError(
       .usage,
-      "\(option) says how recordings are read before conversion, and \(paths[0]) is a dataset; leave it out",
-      at: ErrorPlace(option: option))
+      "\(given.name) says how recordings are read before conversion, and \(paths[0]) is a dataset; leave it out"
+    )
   }
 
   /// Refuses a choice that runs no rule on any of the paths.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from ctypes import byref, c_int32, c_void_p
 from pathlib import Path
 from typing import Any
 
+from . import _patience
 from ._bindings import TP_ABI, TP_NO_VIDEO, TP_OK, TRAJPACK, Error
 from ._errors import MachineError, UsageError, from_status
 
@@ -101,31 +101,20 @@ class Library:
         check(status, error)
 
     def _status(self, name: str, arguments: tuple[Any, ...], error: Error) -> int:
-        """What a function returns. One that may wait for a server runs beside the main thread, which alone runs
-        the handlers of signals: where one raises, as that of Ctrl-C does, the wait is ended, and the error goes on."""
+        """What a function returns. One that may wait for a server is ended by Ctrl-C."""
         loaded = self.loaded()
         function = getattr(loaded, name)
-        if not (_Waits.remote and name.startswith(("tp_dataset_", "tp_loader_create"))
-                and threading.current_thread() is threading.main_thread()):
+        if not (_Waits.remote and name.startswith(("tp_dataset_", "tp_loader_create"))):
             return int(function(*arguments, byref(error)))
-        stop, status = c_int32(0), list[int]()
+        stop = c_int32(0)
 
-        def run() -> None:
+        def run() -> int:
             loaded.tp_remote_set_stop(byref(stop))
             try:
-                status.append(function(*arguments, byref(error)))
+                return int(function(*arguments, byref(error)))
             finally:
                 loaded.tp_remote_set_stop(None)
-        thread = threading.Thread(target=run, name="trajpack.remote")
-        try:
-            thread.start()
-            thread.join()
-        except BaseException:
-            stop.value = 1
-            if thread.ident is not None:
-                thread.join()
-            raise
-        return status[0]
+        return _patience.until(run, stop, "trajpack.remote")
 
     def text(self, name: str, *arguments: Any) -> Any:
         """Calls a function that gives JSON out last but the error, and parses it."""

@@ -3,6 +3,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from ctypes import c_int32
+
+
+def until(call: Callable[[], int], stop: c_int32, name: str) -> int:
+    """What ``call`` returns, which the library ends soon after ``stop`` is set. It runs beside the main thread, which
+    alone runs the handlers of signals: where one raises, as that of Ctrl-C does, ``stop`` is set, and the error goes on
+    once the call has ended. In another thread it is simply called."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    status: list[int] = []
+    thread = threading.Thread(target=lambda: status.append(call()), name=name)
+    try:
+        thread.start()
+        thread.join()
+    except BaseException:
+        stop.value = 1
+        if thread.ident is not None:
+            thread.join()
+        raise
+    return status[0]
 
 
 def patiently(work: Callable[[], None], undo: Callable[[], None]) -> None:

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ctypes import addressof, byref, c_int32, c_int64, c_void_p
 from typing import Any
 
 import numpy as np
 
-from .. import _ffi
+from .. import _ffi, _patience
 from .._bindings import TRAJPACK_EVALUATE, Array
 from .._errors import UsageError, from_status
 
@@ -43,33 +42,18 @@ def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options
         item.shape, item.rank, item.type = addressof(shape), values.ndim, TYPES[values.dtype]
     text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
     result, stop = c_void_p(), c_int32(0)
-    status = _interruptible(
-        lambda: _evaluate.loaded().tp_evaluate_until(_ffi.name_bytes(evaluator), items, len(arrays),
-                                                     _ffi.name_bytes(text), byref(stop), byref(result)),
-        stop, evaluator not in QUICK and sum(values.size for values in arrays.values()) > LONG_CALL)
+
+    def call() -> int:
+        return int(_evaluate.loaded().tp_evaluate_until(_ffi.name_bytes(evaluator), items, len(arrays),
+                                                        _ffi.name_bytes(text), byref(stop), byref(result)))
+
+    is_long = evaluator not in QUICK and sum(values.size for values in arrays.values()) > LONG_CALL
+    status = _patience.until(call, stop, "trajpack.evaluate") if is_long else call()
     answer = _evaluate.take(result.value)
     if status:
         raise from_status(status, answer)
     found: list[dict[str, Any]] = json.loads(answer)
     return found
-
-
-def _interruptible(call: Callable[[], int], stop: c_int32, is_long: bool) -> int:
-    """What ``call`` returns; a long one runs beside the main thread, which alone runs the handlers of signals: where
-    one raises, as that of Ctrl-C does, ``stop`` is set, and the error goes on once the call has ended."""
-    if not is_long or threading.current_thread() is not threading.main_thread():
-        return call()
-    status: list[int] = []
-    thread = threading.Thread(target=lambda: status.append(call()), name="trajpack.evaluate")
-    try:
-        thread.start()
-        thread.join()
-    except BaseException:
-        stop.value = 1
-        if thread.ident is not None:
-            thread.join()
-        raise
-    return status[0]
 
 
 def written(name: str, value: Any) -> str:
